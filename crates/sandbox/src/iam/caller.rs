@@ -1,0 +1,80 @@
+//! Who calls.
+
+use crate::clock::WallTime;
+use serde::{Deserialize, Serialize};
+
+/// An authenticated principal. Operations that outlive their call keep a copy:
+/// handlers act with the caller's session to the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    pub account_id: String,
+    /// As GetCallerIdentity and error messages show it:
+    /// `arn:aws:sts::1:assumed-role/name/session` or `arn:aws:iam::1:user/name`.
+    pub arn: String,
+    /// `AROA…:session` or `AIDA…`.
+    pub user_id: String,
+    pub kind: CallerKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CallerKind {
+    /// An IAM user with long-lived keys.
+    User { name: String },
+    AssumedRole {
+        role_name: String,
+        role_arn: String,
+        role_id: String,
+        session_name: String,
+        /// Session policies; empty means none were passed.
+        session_policies: Vec<String>,
+        /// Access key id of the session's credentials.
+        access_key_id: String,
+    },
+}
+
+/// Name of the user whose keys the ready JSON gives.
+pub(crate) const ADMINISTRATOR: &str = "administrator";
+
+impl Caller {
+    pub(crate) fn administrator(account_id: &str) -> Self {
+        Self::user(account_id, ADMINISTRATOR, "AIDAADMINISTRATOR000")
+    }
+
+    pub(crate) fn user(account_id: &str, name: &str, user_id: &str) -> Self {
+        Self {
+            account_id: account_id.to_owned(),
+            arn: format!("arn:aws:iam::{account_id}:user/{name}"),
+            user_id: user_id.to_owned(),
+            kind: CallerKind::User {
+                name: name.to_owned(),
+            },
+        }
+    }
+
+    /// The session name of an assumed role.
+    pub fn session_name(&self) -> Option<&str> {
+        match &self.kind {
+            CallerKind::AssumedRole { session_name, .. } => Some(session_name),
+            CallerKind::User { .. } => None,
+        }
+    }
+
+    /// The IAM principal behind the caller: the role's or the user's ARN.
+    pub fn principal_arn(&self) -> &str {
+        match &self.kind {
+            CallerKind::AssumedRole { role_arn, .. } => role_arn,
+            CallerKind::User { .. } => &self.arn,
+        }
+    }
+}
+
+/// Temporary credentials that STS issued.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    pub caller: Caller,
+    pub secret_access_key: String,
+    pub session_token: String,
+    /// Wall time, see [`crate::clock`].
+    pub expires: WallTime,
+}

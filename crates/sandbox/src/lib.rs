@@ -1,0 +1,20 @@
+//! Simulated clouds over HTTP: the real wire protocols, permissions enforced.
+//!
+//! This crate shares no types with the crates that talk to clouds: it is the
+//! other side of the wire.
+
+mod clock;
+mod cloudcontrol;
+mod cloudformation;
+mod config;
+mod console;
+mod faults;
+mod iam;
+mod rng;
+mod services;
+mod shared;
+mod sts;
+mod wire;
+mod world;
+
+pub use config::Config;
