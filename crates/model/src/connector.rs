@@ -1,0 +1,120 @@
+//! Connecting and verifying, per method; and the way from a connection to its
+//! two identities.
+
+use crate::{
+    Timestamp,
+    check::Check,
+    connection::{Connection, Method},
+    driver::{Driver, Failure},
+    grant::{GrantGuide, GrantSpec, ServerPrincipal},
+    retained::Retained,
+};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Whether this server can offer a method.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Availability {
+    Available,
+    /// What the operator must configure first.
+    Unavailable {
+        reason: String,
+        next_step: String,
+    },
+}
+
+/// What a look for the grant found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detection {
+    /// Both roles can be assumed with the right external id.
+    Granted,
+    /// One role can, the other cannot yet.
+    Partial { missing: String },
+    /// Refused. AWS does not say whether a role is missing or refuses us.
+    Refused { evidence: String },
+    /// The cloud did not answer; says nothing about the grant.
+    Unreachable { evidence: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Region {
+    pub name: String,
+    pub enabled: bool,
+    /// True while the cloud switches it on or off.
+    pub changing: bool,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    pub checks: Vec<Check>,
+    /// True when the provisioner could not be assumed at all: then nothing
+    /// else can be said, and the connection may be revoked.
+    pub refused: bool,
+    pub grant_version: Option<u32>,
+    /// Digest of the roles as they are in the account, when they could be read.
+    pub grant_digest: Option<crate::digest::Digest>,
+}
+
+/// Receives each check as it ends, for live display.
+pub trait CheckSink: Send + Sync {
+    fn finished(&self, check: &Check);
+}
+
+/// A sink for callers that only want the whole.
+pub struct Silent;
+
+impl CheckSink for Silent {
+    fn finished(&self, _: &Check) {}
+}
+
+#[async_trait]
+pub trait Connector: Send + Sync {
+    fn method(&self) -> Method;
+
+    /// May ask the cloud who this server is (`sts:GetCallerIdentity`), and
+    /// remembers the answer for minutes.
+    async fn availability(&self) -> Availability;
+
+    /// The identity that customers' roles trust.
+    async fn principal(&self) -> Result<ServerPrincipal, Failure>;
+
+    /// The ways to make the grant `spec`. Uploads nothing.
+    fn guide(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        principal: &ServerPrincipal,
+    ) -> GrantGuide;
+
+    /// One look for the grant; no retries.
+    async fn detect(&self, connection: &Connection) -> Detection;
+
+    /// All checks. `now` decides with the connection's state whether a denial
+    /// is still propagating.
+    async fn verify(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        now: Timestamp,
+        sink: &dyn CheckSink,
+    ) -> Verification;
+
+    async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure>;
+
+    /// The provisioner in one region. Credentials refresh by themselves.
+    async fn provisioner(
+        &self,
+        connection: &Connection,
+        region: &str,
+    ) -> Result<Arc<dyn Driver>, Failure>;
+
+    /// The reaper, for minutes, narrowed by its session to `resource` alone.
+    async fn reaper(
+        &self,
+        connection: &Connection,
+        resource: &Retained,
+    ) -> Result<Arc<dyn Driver>, Failure>;
+}

@@ -1,0 +1,40 @@
+//! The nouns of Landfall, their lifecycles, and the ports through which the
+//! outside is reached.
+//!
+//! Nothing here does I/O. Time and randomness are parameters ([`Clock`],
+//! [`Entropy`]), so that every crash can be replayed.
+//!
+//! The nouns are what the API serves and the CLI reads back: one shape in
+//! every layer. None of them carries a secret; where a secret is shown once
+//! (a new API token) it travels beside the noun, not inside it.
+
+pub mod application;
+pub mod approval;
+pub mod audit;
+pub mod check;
+pub mod clock;
+pub mod connection;
+pub mod connector;
+pub mod digest;
+pub mod driver;
+pub mod entropy;
+pub mod environment;
+pub mod error;
+pub mod grant;
+pub mod graph;
+pub mod id;
+pub mod journal;
+pub mod member;
+pub mod organization;
+pub mod plan;
+pub mod resource;
+pub mod retained;
+pub mod rollout;
+pub mod session;
+pub mod store;
+pub mod token;
+pub mod work;
+
+pub use clock::{Clock, Timestamp};
+pub use entropy::Entropy;
+pub use error::{Code, Error};

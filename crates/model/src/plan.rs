@@ -1,0 +1,158 @@
+//! The difference between wanted, recorded and observed.
+
+use crate::{
+    Timestamp,
+    digest::Digest,
+    driver::PatchOperation,
+    graph::{Address, Graph},
+    id::{EnvironmentId, OrganizationId, PlanId},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Change {
+    Create {
+        #[schema(value_type = Object)]
+        properties: Value,
+    },
+    /// Only owned paths. Values may hold references to nodes that the same
+    /// plan makes.
+    Update {
+        identifier: String,
+        patch: Vec<PatchOperation>,
+    },
+    /// A new one beside the old; the old becomes retained, never deleted.
+    Replace {
+        identifier: String,
+        /// The create-only properties that differ.
+        because: Vec<String>,
+        #[schema(value_type = Object)]
+        properties: Value,
+        generation: u32,
+        /// A new revision of a free, immutable type: needs no person.
+        revision: bool,
+        stateful: bool,
+    },
+    /// It exists and is ours (by name, tag or properties) but was not recorded.
+    Adopt {
+        identifier: String,
+        patch: Vec<PatchOperation>,
+    },
+    /// No longer wanted: stays in the account and moves to the retained list.
+    Retain {
+        identifier: String,
+        stateful: bool,
+    },
+    NoChange {
+        identifier: String,
+    },
+}
+
+impl Change {
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Replace { revision: true, .. } => "revise",
+            Self::Replace { .. } => "replace",
+            Self::Adopt { .. } => "adopt",
+            Self::Retain { .. } => "retain",
+            Self::NoChange { .. } => "no-change",
+        }
+    }
+}
+
+/// What a plan does with one address, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Action {
+    pub address: Address,
+    pub type_name: String,
+    pub title: String,
+    pub change: Change,
+    /// A sentence for people: "the Score file's image changed".
+    pub reason: String,
+    /// Nodes of this plan that must be done first.
+    pub needs: BTreeSet<Address>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Summary {
+    pub create: u32,
+    pub update: u32,
+    pub replace: u32,
+    pub revise: u32,
+    pub adopt: u32,
+    pub retain: u32,
+    pub no_change: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum State {
+    /// Waits for a person.
+    Proposed,
+    Approved {
+        approval: crate::approval::Approval,
+    },
+    /// A rollout took it; a plan is used once.
+    Used {
+        approval: crate::approval::Approval,
+        rollout_id: crate::id::RolloutId,
+    },
+    /// The world or the wish changed first; `changed` says what.
+    Stale {
+        at: Timestamp,
+        changed: Vec<String>,
+    },
+}
+
+impl State {
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Approved { .. } => "approved",
+            Self::Used { .. } => "used",
+            Self::Stale { .. } => "stale",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Plan {
+    pub id: PlanId,
+    pub organization_id: OrganizationId,
+    pub environment_id: EnvironmentId,
+    pub graph: Graph,
+    /// In an order in which they could be done one after another.
+    pub actions: Vec<Action>,
+    pub summary: Summary,
+    /// Over environment, graph and actions: what an approval binds to.
+    pub digest: Digest,
+    /// True when no policy may approve it: it replaces something.
+    pub needs_person: bool,
+    /// What the environment will offer: `{"web": "http://…"}`; values may hold
+    /// references.
+    #[schema(value_type = Object)]
+    pub endpoints: BTreeMap<String, Value>,
+    pub state: State,
+    pub created_at: Timestamp,
+    pub version: u64,
+}
+
+impl Plan {
+    pub fn action(&self, address: &Address) -> Option<&Action> {
+        self.actions
+            .iter()
+            .find(|action| &action.address == address)
+    }
+
+    /// True when there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.actions
+            .iter()
+            .all(|action| matches!(action.change, Change::NoChange { .. }))
+    }
+}
