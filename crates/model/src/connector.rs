@@ -11,6 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Whether this server can offer a method.
@@ -111,10 +112,14 @@ pub trait Connector: Send + Sync {
         region: &str,
     ) -> Result<Arc<dyn Driver>, Failure>;
 
-    /// The reaper, for minutes, narrowed by its session to `resource` alone.
+    /// The reaper, for minutes, narrowed by its session to `resource` alone:
+    /// `session_policy` is the document to assume the role with (at most 2,048
+    /// characters). Without it the role could delete whatever Landfall made,
+    /// so an implementation passes it as it is and never leaves it out.
     async fn reaper(
         &self,
         connection: &Connection,
         resource: &Retained,
+        session_policy: &Value,
     ) -> Result<Arc<dyn Driver>, Failure>;
 }
