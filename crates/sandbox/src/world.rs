@@ -40,6 +40,8 @@ pub struct World {
     /// the running process, not of the cloud: a restart brings its own.
     #[serde(skip)]
     pub iam_lag: Duration,
+    #[serde(skip)]
+    pub(crate) parsed: iam::Parsed,
 }
 
 /// What an account is in the stories that tests tell.

@@ -1,70 +1,11 @@
 //! May this caller do that?
 
-use super::Caller;
+use super::policy::{Decision, Form, Layers, Policy, Request};
+use super::{Caller, CallerKind, Context, Role, managed};
 use crate::wire::AwsError;
-use crate::world::World;
-use std::collections::BTreeMap;
-
-/// Condition keys of one request: `aws:RequestTag/env`, `iam:PassedToService`.
-/// Keys compare without regard to case.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Context(BTreeMap<String, Vec<String>>);
-
-impl Context {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets a key to one value.
-    pub fn set(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
-        self.0.insert(key.to_ascii_lowercase(), vec![value.into()]);
-        self
-    }
-
-    /// Sets a key to many values (`aws:TagKeys`).
-    pub fn set_all<V: Into<String>>(
-        &mut self,
-        key: &str,
-        values: impl IntoIterator<Item = V>,
-    ) -> &mut Self {
-        self.0.insert(
-            key.to_ascii_lowercase(),
-            values.into_iter().map(Into::into).collect(),
-        );
-        self
-    }
-
-    /// `aws:RequestTag/*` and `aws:TagKeys` of tags that a request carries.
-    pub fn request_tags<'a>(
-        &mut self,
-        tags: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> &mut Self {
-        let mut keys = Vec::new();
-        for (key, value) in tags {
-            self.set(&format!("aws:RequestTag/{key}"), value);
-            keys.push(key.to_owned());
-        }
-        if !keys.is_empty() {
-            self.set_all("aws:TagKeys", keys);
-        }
-        self
-    }
-
-    /// `aws:ResourceTag/*` of the resource that a request concerns.
-    pub fn resource_tags<'a>(
-        &mut self,
-        tags: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> &mut Self {
-        for (key, value) in tags {
-            self.set(&format!("aws:ResourceTag/{key}"), value);
-        }
-        self
-    }
-
-    pub fn get(&self, key: &str) -> Option<&[String]> {
-        self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
-    }
-}
+use crate::world::{Account, World};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A refusal, worded as AWS words it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,7 +29,9 @@ impl AccessDenied {
 }
 
 /// Decides one action on one resource. `resource` is an ARN, or `*` when the
-/// action has no resource or it does not exist yet.
+/// action has no resource or it does not exist yet. The context carries what
+/// the request says (tags, passed role…); what it says of the caller and the
+/// time is added here.
 pub fn authorize(
     world: &World,
     caller: &Caller,
@@ -96,6 +39,211 @@ pub fn authorize(
     resource: &str,
     context: &Context,
 ) -> Result<(), AccessDenied> {
-    let _ = (world, caller, action, resource, context);
-    Ok(())
+    let context = complete(world, caller, resource, context);
+    let request = Request {
+        action,
+        resource,
+        context: &context,
+    };
+    let reason = match layers(world, caller).decide(&request) {
+        Decision::Allowed => return Ok(()),
+        Decision::ExplicitDeny(layer) => {
+            format!("with an explicit deny in {}", layer.with_article())
+        }
+        Decision::ImplicitDeny(layer) => format!(
+            "because no {} allows the {action} action",
+            layer.described()
+        ),
+    };
+    Err(AccessDenied {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        message: format!(
+            "User: {} is not authorized to perform: {action} on resource: {resource} {reason}",
+            caller.arn
+        ),
+    })
+}
+
+/// The policies that bear on a caller now.
+pub(crate) fn layers(world: &World, caller: &Caller) -> Layers {
+    let Some(account) = world.accounts.get(&caller.account_id) else {
+        return Layers::default();
+    };
+    let organization = organization(world, account);
+    match &caller.kind {
+        CallerKind::User { .. } => Layers {
+            organization,
+            identity: world
+                .parsed
+                .policies([managed::document(managed::ADMINISTRATOR_ACCESS).unwrap_or_default()]),
+            boundary: None,
+            session: None,
+        },
+        CallerKind::AssumedRole {
+            role_name,
+            role_id,
+            session_policies,
+            ..
+        } => {
+            let role = account.iam.role(role_name).ok();
+            // A role made anew under the same name is another role.
+            let Some(role) = role.filter(|role| role.id == *role_id) else {
+                return Layers {
+                    organization,
+                    ..Layers::default()
+                };
+            };
+            let session = (!session_policies.is_empty()).then(|| {
+                world
+                    .parsed
+                    .policies(session_policies.iter().map(String::as_str))
+            });
+            Layers {
+                organization,
+                session,
+                ..of_role(world, account, role)
+            }
+        }
+    }
+}
+
+fn organization(world: &World, account: &Account) -> Option<Vec<Arc<Policy>>> {
+    account
+        .scp
+        .as_deref()
+        .map(|document| world.parsed.policies([document]))
+}
+
+/// A role's own policies, as far as they count now.
+pub(crate) fn of_role(world: &World, account: &Account, role: &Role) -> Layers {
+    let Some(grants) = role.grants.effective(world.now()) else {
+        return Layers {
+            organization: organization(world, account),
+            ..Layers::default()
+        };
+    };
+    let attached = grants
+        .attached
+        .iter()
+        .filter_map(|arn| managed_document(world, account, arn));
+    let inline = grants.inline.values().map(String::as_str);
+    Layers {
+        organization: organization(world, account),
+        identity: world.parsed.policies(attached.chain(inline)),
+        // A boundary that does not count yet bounds everything away: failing
+        // open here would make the lag a way around it.
+        boundary: grants
+            .boundary
+            .as_deref()
+            .map(|arn| world.parsed.policies(managed_document(world, account, arn))),
+        session: None,
+    }
+}
+
+/// The document of a managed policy, AWS's or the account's, that counts now.
+pub(crate) fn managed_document<'w>(
+    world: &World,
+    account: &'w Account,
+    arn: &str,
+) -> Option<&'w str> {
+    managed::document(arn).or_else(|| {
+        account
+            .iam
+            .policy(arn)
+            .ok()
+            .and_then(|policy| policy.effective_document(world.now()))
+    })
+}
+
+/// Adds what is known without the service's help (AWS docs: "AWS global
+/// condition context keys").
+pub(crate) fn complete(
+    world: &World,
+    caller: &Caller,
+    resource: &str,
+    context: &Context,
+) -> Context {
+    let mut context = context.clone();
+    context
+        .set("aws:PrincipalAccount", &caller.account_id)
+        .set("aws:PrincipalArn", caller.principal_arn())
+        .set("aws:userid", &caller.user_id)
+        .set("aws:PrincipalIsAWSService", "false")
+        .set("aws:ViaAWSService", "false")
+        // The sandbox stands for an https endpoint.
+        .set("aws:SecureTransport", "true")
+        .default_to("aws:SourceIp", "127.0.0.1");
+    let wall = world.clock.wall();
+    context
+        .set("aws:CurrentTime", wall.iso8601())
+        .set("aws:EpochTime", wall.unix_seconds().to_string());
+    match &caller.kind {
+        CallerKind::User { name } => {
+            context
+                .set("aws:PrincipalType", "User")
+                .set("aws:username", name);
+        }
+        CallerKind::AssumedRole {
+            role_name,
+            session_tags,
+            ..
+        } => {
+            context.set("aws:PrincipalType", "AssumedRole");
+            let role = world
+                .account(&caller.account_id)
+                .and_then(|account| account.iam.role(role_name));
+            let role_tags = role.iter().flat_map(|role| &role.tags);
+            for (key, value) in role_tags.chain(session_tags) {
+                context.set(&format!("aws:PrincipalTag/{key}"), value);
+            }
+        }
+    }
+    let parts: Vec<&str> = resource.splitn(6, ':').collect();
+    if let [_, _, _, region, account, _] = parts[..] {
+        if !region.is_empty() {
+            context.default_to("aws:RequestedRegion", region);
+        }
+        if !account.is_empty() {
+            context.default_to("aws:ResourceAccount", account);
+        }
+    }
+    context
+}
+
+/// Documents parsed before. Policies are read at every call and changed rarely.
+#[derive(Debug, Default)]
+pub struct Parsed(Mutex<HashMap<String, Arc<Policy>>>);
+
+impl Parsed {
+    /// More distinct documents than any test makes; beyond it, start over.
+    const CAPACITY: usize = 4_096;
+
+    pub(crate) fn policies<'d>(
+        &self,
+        documents: impl IntoIterator<Item = &'d str>,
+    ) -> Vec<Arc<Policy>> {
+        documents
+            .into_iter()
+            .map(|document| self.policy(document, Form::Identity))
+            .collect()
+    }
+
+    pub(crate) fn policy(&self, document: &str, form: Form) -> Arc<Policy> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(policy) = known.get(document) {
+            return Arc::clone(policy);
+        }
+        // Documents are validated when they are written; one that cannot be
+        // read says nothing, and what nobody allows is denied.
+        let policy = Arc::new(Policy::parse(document, form).unwrap_or(Policy {
+            variables: false,
+            statements: Vec::new(),
+        }));
+        if known.len() >= Self::CAPACITY {
+            known.clear();
+        }
+        known.insert(document.to_owned(), Arc::clone(&policy));
+        policy
+    }
 }

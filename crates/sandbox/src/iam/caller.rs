@@ -1,7 +1,9 @@
 //! Who calls.
 
 use crate::clock::WallTime;
+use crate::rng::Rng;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// An authenticated principal. Operations that outlive their call keep a copy:
 /// handlers act with the caller's session to the end.
@@ -21,15 +23,15 @@ pub struct Caller {
 pub enum CallerKind {
     /// An IAM user with long-lived keys.
     User { name: String },
+    /// A role, in a session that STS issued.
     AssumedRole {
         role_name: String,
         role_arn: String,
         role_id: String,
         session_name: String,
-        /// Session policies; empty means none were passed.
+        /// Documents of the session policies; empty when none were passed.
         session_policies: Vec<String>,
-        /// Access key id of the session's credentials.
-        access_key_id: String,
+        session_tags: BTreeMap<String, String>,
     },
 }
 
@@ -38,16 +40,12 @@ pub(crate) const ADMINISTRATOR: &str = "administrator";
 
 impl Caller {
     pub(crate) fn administrator(account_id: &str) -> Self {
-        Self::user(account_id, ADMINISTRATOR, "AIDAADMINISTRATOR000")
-    }
-
-    pub(crate) fn user(account_id: &str, name: &str, user_id: &str) -> Self {
         Self {
             account_id: account_id.to_owned(),
-            arn: format!("arn:aws:iam::{account_id}:user/{name}"),
-            user_id: user_id.to_owned(),
+            arn: format!("arn:aws:iam::{account_id}:user/{ADMINISTRATOR}"),
+            user_id: Rng::seeded_for(0, account_id).iam_id("AIDA"),
             kind: CallerKind::User {
-                name: name.to_owned(),
+                name: ADMINISTRATOR.to_owned(),
             },
         }
     }
@@ -69,7 +67,7 @@ impl Caller {
     }
 }
 
-/// Temporary credentials that STS issued.
+/// Temporary credentials that STS issued, kept under their access key id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
     pub caller: Caller,

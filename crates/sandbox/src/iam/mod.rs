@@ -1,22 +1,19 @@
 //! Identity and access management: principals, policies and their evaluation.
 
+mod api;
 mod authorize;
 mod caller;
+mod context;
+mod managed;
+pub mod policy;
 mod state;
 
-pub use authorize::{AccessDenied, Context, authorize};
+pub(crate) use api::handle;
+pub use authorize::{AccessDenied, Parsed, authorize};
+pub(crate) use authorize::{complete, layers, managed_document, of_role};
+pub(crate) use caller::ADMINISTRATOR;
 pub use caller::{Caller, CallerKind, Session};
-pub use state::{ManagedPolicy, Moment, NewPolicy, NewRole, Role, State, Versioned};
-
-use crate::shared::Shared;
-use crate::wire::{AwsError, Call, Reply};
-
-pub(crate) fn handle(_shared: &Shared, _caller: &Caller, call: &Call) -> Result<Reply, AwsError> {
-    Err(AwsError::bad(
-        "InvalidAction",
-        format!(
-            "Could not find operation {} for version 2010-05-08",
-            call.operation
-        ),
-    ))
-}
+pub use context::Context;
+pub use state::{
+    Grants, ManagedPolicy, Moment, NewPolicy, NewRole, PolicyVersion, Role, State, Versioned,
+};
