@@ -14,6 +14,7 @@ mod rng;
 mod services;
 mod shared;
 mod sts;
+mod types;
 mod wire;
 mod world;
 
