@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal, $title:literal;)*) => {
-        /// A stable error code. Its page is `docs/errors/<code>.md`, printed by
-        /// `landfall explain <code>`.
+        /// A stable error code. Its explanation is a section of `docs/errors.md`,
+        /// printed by `landfall explain <code>` ([`explanation`]).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
@@ -102,6 +102,14 @@ impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// What the code means, what causes it and what to do, as Markdown.
+pub fn explanation(code: Code) -> &'static str {
+    const PAGE: &str = include_str!("../../../docs/errors.md");
+    PAGE.split("\n## ")
+        .find_map(|section| section.strip_prefix(code.as_str())?.strip_prefix('\n'))
+        .map_or("", str::trim)
 }
 
 /// Where in a file or request the error lies, 1-based.
@@ -234,6 +242,10 @@ mod tests {
         for code in Code::ALL {
             assert_eq!(code.as_str().parse::<Code>(), Ok(*code));
             assert!((400..600).contains(&code.http_status()), "{code}");
+            assert!(
+                explanation(*code).contains("**Next:**"),
+                "docs/errors.md needs a section '## {code}' that ends with '**Next:** what to do'"
+            );
         }
     }
 }

@@ -1,0 +1,28 @@
+use crate::{Context, error::Result, resolve, views::human};
+use landfall_model::plan::{Plan, State};
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The environment: its name or id
+    pub name: String,
+}
+
+pub async fn run(cx: &Context, args: Args) -> Result<()> {
+    let environment = resolve::environment(&cx.client, &args.name).await?;
+    cx.output.note("reading the account and planning …");
+    let plan: Plan = cx
+        .client
+        .post(
+            &format!("/environments/{}/plans", environment.id),
+            &json!({}),
+        )
+        .await?;
+    cx.output.print(&plan, |plan| {
+        let mut text = human::plan(plan);
+        if matches!(plan.state, State::Proposed) && !plan.is_empty() {
+            text.push_str(&format!("\nNext: landfall approve {}", plan.id));
+        }
+        text
+    })
+}

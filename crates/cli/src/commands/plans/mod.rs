@@ -1,0 +1,2 @@
+pub mod approve;
+pub mod create;

@@ -1,0 +1,491 @@
+//! Nouns as people read them: aligned tables and short paragraphs.
+
+use comfy_table::{Table, presets};
+use landfall_model::{
+    Timestamp,
+    application::Application,
+    audit::{Actor, Entry},
+    check::{Check, CheckRun, Outcome},
+    connection::{self, Connection},
+    connector::Region,
+    driver::Failure,
+    environment::{self, Environment},
+    grant::{GrantGuide, QuickCreate},
+    member::Member,
+    plan::{Change, Plan},
+    resource::Resource,
+    retained::Retained,
+    rollout::{self, NodeState, Rollout, RolloutProgress},
+    token::Token,
+};
+use std::fmt::Write as _;
+
+/// A table without lines, or `empty` when there is nothing in it.
+pub fn table(headers: &[&str], rows: Vec<Vec<String>>, empty: &str) -> String {
+    if rows.is_empty() {
+        return empty.to_owned();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(headers.iter().map(|header| header.to_uppercase()));
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// `2026-11-21 11:17`, in UTC.
+pub fn minute(at: Timestamp) -> String {
+    at.to_rfc3339()
+        .get(..16)
+        .map_or_else(|| at.to_rfc3339(), |text| text.replace('T', " "))
+}
+
+pub fn money(monthly_cents: Option<u32>) -> String {
+    monthly_cents.map_or_else(
+        || "by use".to_owned(),
+        |cents| format!("${}.{:02}/mo", cents / 100, cents % 100),
+    )
+}
+
+pub fn symbol(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "✓",
+        Outcome::Warn => "!",
+        Outcome::Propagating => "…",
+        Outcome::Skipped => "-",
+        Outcome::Fail => "✗",
+    }
+}
+
+pub fn connection_state(state: &connection::State) -> String {
+    match state {
+        connection::State::Degraded { failed_checks, .. } => {
+            format!("degraded ({} failed)", failed_checks.len())
+        }
+        other => other.as_str().to_owned(),
+    }
+}
+
+pub fn connections(items: &[Connection]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            vec![
+                one.name.clone(),
+                one.cloud.to_string(),
+                one.method.as_str().to_owned(),
+                one.account_id.to_string(),
+                connection_state(&one.state),
+                one.default_region.clone().unwrap_or_else(|| "-".into()),
+                if one.with_reaper { "yes" } else { "no reaper" }.to_owned(),
+                one.id.to_string(),
+            ]
+        })
+        .collect();
+    table(
+        &[
+            "name", "cloud", "method", "account", "state", "region", "two keys", "id",
+        ],
+        rows,
+        "No connections yet. Connect an account: landfall connect aws --account <12 digits>",
+    )
+}
+
+pub fn connection(one: &Connection) -> String {
+    let mut text = format!(
+        "{} ({})\n  account      {} ({})\n  method       {}\n  state        {}\n  external id  {}\n  provisioner  {}\n",
+        one.name,
+        one.id,
+        one.account_id,
+        one.partition.as_str(),
+        one.method.as_str(),
+        connection_state(&one.state),
+        one.external_id,
+        one.provisioner_role_arn(),
+    );
+    if one.with_reaper {
+        let _ = writeln!(text, "  reaper       {}", one.reaper_role_arn());
+    } else {
+        text.push_str("  reaper       left out: Landfall prints what to delete by hand\n");
+    }
+    let region = one.default_region.as_deref().unwrap_or("not chosen");
+    let _ = writeln!(text, "  region       {region}");
+    match &one.state {
+        connection::State::Revoked { reason, .. } => {
+            let _ = writeln!(text, "  revoked      {reason}");
+            text.push_str(
+                "               Workloads in the account are unaffected. Grant again to heal.\n",
+            );
+        }
+        connection::State::Degraded { failed_checks, .. } => {
+            let _ = writeln!(text, "  failed       {}", failed_checks.join(", "));
+        }
+        _ => {}
+    }
+    text
+}
+
+pub fn grant(guide: &GrantGuide) -> String {
+    let mut text = String::new();
+    match &guide.quick_create {
+        QuickCreate::Link { url } => {
+            let _ = writeln!(
+                text,
+                "Open this page, acknowledge the named IAM roles and press Create stack:\n\n  {url}\n"
+            );
+        }
+        QuickCreate::Unavailable { reason } => {
+            let _ = writeln!(text, "(No one-click link: {reason})\n");
+        }
+    }
+    let _ = writeln!(
+        text,
+        "Or run this in the account's CloudShell:\n\n{}",
+        guide.cloudformation_commands
+    );
+    text
+}
+
+pub fn regions(items: &[Region]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            let state = match (one.enabled, one.changing) {
+                (_, true) => "changing",
+                (true, false) => "enabled",
+                (false, false) => "not enabled",
+            };
+            vec![one.name.clone(), state.to_owned()]
+        })
+        .collect();
+    table(&["region", "state"], rows, "The account shows no regions.")
+}
+
+fn check(one: &Check, width: usize) -> String {
+    let mut text = format!("{} {:width$}  {}\n", symbol(one.outcome), one.id, one.title);
+    if one.outcome != Outcome::Pass {
+        let _ = writeln!(text, "    asked   {}", one.asked);
+        let _ = writeln!(text, "    answer  {}", one.evidence);
+        if !one.remedy.is_empty() {
+            let _ = writeln!(text, "    remedy  {}", one.remedy);
+        }
+    }
+    text
+}
+
+pub fn check_run(run: &CheckRun) -> String {
+    if run.checks.is_empty() {
+        return "No check was made yet.".into();
+    }
+    let width = run
+        .checks
+        .iter()
+        .map(|check| check.id.len())
+        .max()
+        .unwrap_or(0);
+    let mut text: String = run.checks.iter().map(|one| check(one, width)).collect();
+    let count = |outcome| run.checks.iter().filter(|c| c.outcome == outcome).count();
+    let _ = write!(
+        text,
+        "{} passed, {} warned, {} failed, {} propagating, {} skipped",
+        count(Outcome::Pass),
+        count(Outcome::Warn),
+        count(Outcome::Fail),
+        count(Outcome::Propagating),
+        count(Outcome::Skipped)
+    );
+    text
+}
+
+pub fn applications(items: &[Application]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            let workloads: Vec<_> = one.workloads.keys().cloned().collect();
+            vec![
+                one.name.clone(),
+                if workloads.is_empty() {
+                    "-".into()
+                } else {
+                    workloads.join(", ")
+                },
+                minute(one.created_at),
+                one.id.to_string(),
+            ]
+        })
+        .collect();
+    table(
+        &["name", "workloads", "created", "id"],
+        rows,
+        "No applications yet. Make one: landfall apps create <name>",
+    )
+}
+
+pub fn environments(items: &[Environment]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            vec![
+                one.name.clone(),
+                one.kind.as_str().to_owned(),
+                one.region.clone(),
+                match one.approval {
+                    environment::ApprovalPolicy::Automatic => "automatic",
+                    environment::ApprovalPolicy::Manual => "manual",
+                }
+                .to_owned(),
+                match &one.state {
+                    environment::State::Active => "active",
+                    environment::State::Deleted { .. } => "deleted",
+                }
+                .to_owned(),
+                one.id.to_string(),
+            ]
+        })
+        .collect();
+    table(
+        &["name", "kind", "region", "approval", "state", "id"],
+        rows,
+        "No environments yet. Make one: landfall environments create <app>/<name> --connection <name>",
+    )
+}
+
+pub fn resources(items: &[Resource]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            vec![
+                one.address.to_string(),
+                one.type_name.clone(),
+                one.identifier.clone(),
+                if one.stateful { "protected" } else { "" }.to_owned(),
+                money(one.monthly_cents),
+            ]
+        })
+        .collect();
+    table(
+        &["address", "type", "identifier", "", "cost"],
+        rows,
+        "Nothing is in the account yet. Deploy: landfall deploy <app>/<environment>",
+    )
+}
+
+pub fn plan(plan: &Plan) -> String {
+    if plan.is_empty() {
+        return format!(
+            "Nothing to do: the account already is as wanted ({} resources).",
+            plan.summary.no_change
+        );
+    }
+    let rows = plan
+        .actions
+        .iter()
+        .filter(|action| !matches!(action.change, Change::NoChange { .. }))
+        .map(|action| {
+            let symbol = match action.change {
+                Change::Create { .. } => "+",
+                Change::Update { .. } => "~",
+                Change::Replace { .. } => "±",
+                Change::Adopt { .. } => "=",
+                Change::Retain { .. } => "…",
+                Change::NoChange { .. } => " ",
+            };
+            vec![
+                symbol.to_owned(),
+                action.change.as_str().to_owned(),
+                action.address.to_string(),
+                action.type_name.clone(),
+                action.reason.clone(),
+            ]
+        })
+        .collect();
+    let summary = &plan.summary;
+    format!(
+        "{}\n\n{} to create, {} to update, {} to replace, {} to revise, {} to adopt, {} to retain, {} unchanged. Nothing is destroyed.\nPlan {}  digest {}  {}",
+        table(&["", "change", "address", "type", "why"], rows, ""),
+        summary.create,
+        summary.update,
+        summary.replace,
+        summary.revise,
+        summary.adopt,
+        summary.retain,
+        summary.no_change,
+        plan.id,
+        plan.digest.short(),
+        plan.state.as_str(),
+    )
+}
+
+pub fn failure(failure: &Failure) -> String {
+    match (&failure.action, &failure.resource) {
+        (Some(action), Some(resource)) => {
+            format!("{}: {} on {resource}", failure.code, action)
+        }
+        (Some(action), None) => format!("{}: {action}", failure.code),
+        _ => format!("{}: {}", failure.code, failure.message),
+    }
+}
+
+pub fn rollouts(items: &[Rollout]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            vec![
+                one.id.to_string(),
+                one.state.as_str().to_owned(),
+                one.environment_id.to_string(),
+                one.started_by.clone(),
+                minute(one.created_at),
+            ]
+        })
+        .collect();
+    table(
+        &["id", "state", "environment", "by", "started"],
+        rows,
+        "No rollouts yet. Deploy: landfall deploy <app>/<environment>",
+    )
+}
+
+pub fn rollout(progress: &RolloutProgress) -> String {
+    let rows = progress
+        .nodes
+        .iter()
+        .map(|(address, node)| {
+            let (state, detail) = match node {
+                NodeState::Waiting => ("waiting", String::new()),
+                NodeState::Running { attempt, .. } => ("running", format!("attempt {attempt}")),
+                NodeState::Done { identifier, .. } => ("done", identifier.clone()),
+                NodeState::Failed { failure: one, .. } => ("failed", failure(one)),
+                NodeState::Blocked { by } => ("blocked", format!("by {by}")),
+                NodeState::Retained { identifier, .. } => ("retained", identifier.clone()),
+            };
+            vec![address.to_string(), state.to_owned(), detail]
+        })
+        .collect();
+    let mut text = format!(
+        "{}\n\nRollout {}: {}, {} of {} done",
+        table(&["address", "state", "detail"], rows, "Nothing to do."),
+        progress.rollout.id,
+        progress.rollout.state.as_str(),
+        progress.done,
+        progress.total
+    );
+    if let rollout::State::Failed {
+        failed, blocked, ..
+    } = progress.rollout.state
+    {
+        let _ = write!(
+            text,
+            "\n{failed} failed, {blocked} blocked. Fix the cause, then: landfall rollouts resume {}",
+            progress.rollout.id
+        );
+    }
+    for (name, url) in &progress.endpoints {
+        let _ = write!(text, "\n{name}  {url}");
+    }
+    text
+}
+
+pub fn retained(items: &[Retained]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            vec![
+                one.typed_name().to_owned(),
+                one.type_name.clone(),
+                one.environment_name.clone(),
+                one.reason.as_str().to_owned(),
+                money(one.monthly_cents),
+                one.state.as_str().to_owned(),
+                one.id.to_string(),
+            ]
+        })
+        .collect();
+    table(
+        &["name", "type", "environment", "why", "cost", "state", "id"],
+        rows,
+        "Nothing is retained: all that Landfall made is either in use or was destroyed by approval.",
+    )
+}
+
+fn actor(actor: &Actor) -> String {
+    match actor {
+        Actor::Member { name, .. } => name.clone(),
+        Actor::System => "landfall".into(),
+        Actor::Anonymous => "(unknown)".into(),
+    }
+}
+
+pub fn audit(items: &[Entry]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            vec![
+                one.seq.to_string(),
+                one.at.to_rfc3339(),
+                actor(&one.actor),
+                one.action.clone(),
+                one.target.clone(),
+                one.outcome.clone(),
+            ]
+        })
+        .collect();
+    table(
+        &["#", "at", "who", "did", "to", "outcome"],
+        rows,
+        "The audit log is empty.",
+    )
+}
+
+pub fn tokens(items: &[Token]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            vec![
+                one.name.clone(),
+                one.role.to_string(),
+                minute(one.expires_at),
+                if one.revoked_at.is_some() {
+                    "revoked"
+                } else {
+                    ""
+                }
+                .to_owned(),
+                one.id.to_string(),
+            ]
+        })
+        .collect();
+    table(
+        &["name", "role", "expires", "", "id"],
+        rows,
+        "No tokens. Make one: landfall tokens create <name>",
+    )
+}
+
+pub fn members(items: &[Member]) -> String {
+    let rows = items
+        .iter()
+        .map(|one| {
+            vec![
+                one.name.clone(),
+                one.role.to_string(),
+                if one.removed_at.is_some() {
+                    "removed"
+                } else {
+                    ""
+                }
+                .to_owned(),
+                one.id.to_string(),
+            ]
+        })
+        .collect();
+    table(&["name", "role", "", "id"], rows, "No members.")
+}
