@@ -90,6 +90,11 @@ pub trait Connector: Send + Sync {
         principal: &ServerPrincipal,
     ) -> GrantGuide;
 
+    /// Puts the template of `spec` where the guide's quick-create link reads
+    /// it. Repeating it is harmless; without a place to put it, it does nothing
+    /// (and the guide has no link).
+    async fn publish(&self, connection: &Connection, spec: &GrantSpec) -> Result<(), Failure>;
+
     /// One look for the grant; no retries.
     async fn detect(&self, connection: &Connection) -> Detection;
 
