@@ -61,7 +61,7 @@ pub enum Refusal {
     NotProposed(&'static str),
     #[error("the approval names another digest than the plan's")]
     DigestMismatch,
-    #[error("the plan replaces resources: a person must approve it")]
+    #[error("the plan replaces or re-creates resources: a person must approve it")]
     NeedsPerson,
     #[error("the environment's policy is manual")]
     ManualPolicy,
@@ -129,16 +129,24 @@ fn proposed(plan: &Plan) -> Result<(), Refusal> {
     }
 }
 
-/// Read off the actions themselves: the stored flag is for display.
+/// Read off the graph and the actions themselves: the stored flag is for
+/// display.
 fn needs_person(plan: &Plan) -> bool {
-    plan.actions.iter().any(|action| {
-        matches!(
-            action.change,
-            plan::Change::Replace {
-                revision: false,
-                ..
-            } | plan::Change::Replace { stateful: true, .. }
-        )
+    must_be_seen(&plan.graph, &plan.actions)
+}
+
+/// Whether no policy may approve these actions: they replace something, or
+/// make an empty one where a stateful resource was lost.
+pub fn must_be_seen(graph: &crate::graph::Graph, actions: &[plan::Action]) -> bool {
+    actions.iter().any(|action| match &action.change {
+        plan::Change::Replace {
+            revision, stateful, ..
+        } => !revision || *stateful,
+        plan::Change::Create { lost: Some(_), .. } => graph
+            .nodes
+            .get(&action.address)
+            .is_none_or(|node| node.stateful),
+        _ => false,
     })
 }
 

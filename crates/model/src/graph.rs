@@ -7,9 +7,17 @@
 //!   JSON pointer into its last read), or with `"attr": "$id"` its identifier;
 //! - `{"$concat": ["prefix-", {"$ref": …}, …]}`: text put together.
 
+use crate::id::EnvironmentId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Tags by which a resource is found again. A replaced resource keeps its tags,
+/// so the second of an address carries its generation as well.
+pub const TAG_ENVIRONMENT: &str = "landfall:environment";
+pub const TAG_ADDRESS: &str = "landfall:address";
+/// Absent on the first generation.
+pub const TAG_GENERATION: &str = "landfall:generation";
 
 /// A node's stable name inside its environment: `network.vpc`, `db.instance`.
 /// Written into the resource's `landfall:address` tag.
@@ -144,6 +152,70 @@ impl Node {
     }
 }
 
+/// The tags of a resource, in whichever shape its type writes them: a list of
+/// `Key` and `Value`, or an object.
+pub fn tags(properties: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let found = ["Tags", "HostedZoneTags", "TagList", "tags", "labels"]
+        .iter()
+        .find_map(|name| properties.get(name));
+    match found {
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(|item| {
+                let key = item.get("Key").or_else(|| item.get("key"))?;
+                let value = item.get("Value").or_else(|| item.get("value"));
+                Some((text(key), value.map(text).unwrap_or_default()))
+            })
+            .collect(),
+        Some(Value::Object(members)) => members
+            .iter()
+            .map(|(key, value)| (key.clone(), text(value)))
+            .collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+/// Whether `candidate` (properties as read) is the resource that `node` made
+/// or would make. `wanted` is the node's properties, references resolved.
+///
+/// For [`Lookup::Name`] the candidate was read by that name: it is ours unless
+/// its tags say that it is somebody else's.
+pub fn matches(
+    node: &Node,
+    wanted: &Value,
+    environment_id: &EnvironmentId,
+    candidate: &Value,
+) -> bool {
+    let theirs = tags(candidate);
+    match &node.lookup {
+        Lookup::Name { .. } => {
+            let agrees = |key: &str, ours: &str| theirs.get(key).is_none_or(|value| value == ours);
+            agrees(TAG_ENVIRONMENT, environment_id.as_str())
+                && agrees(TAG_ADDRESS, node.address.as_str())
+        }
+        Lookup::Tags { .. } => {
+            theirs.get(TAG_ENVIRONMENT).map(String::as_str) == Some(environment_id.as_str())
+                && theirs.get(TAG_ADDRESS).map(String::as_str) == Some(node.address.as_str())
+                && theirs.get(TAG_GENERATION) == tags(wanted).get(TAG_GENERATION)
+        }
+        Lookup::Properties { pointers, .. } => {
+            !pointers.is_empty()
+                && pointers.iter().all(|pointer| {
+                    let ours = wanted.pointer(pointer);
+                    ours.is_some() && ours.map(plain) == candidate.pointer(pointer).map(plain)
+                })
+        }
+    }
+}
+
+/// Clouds return some numbers as text.
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Writes `{"$ref": address, "attr": attr}`.
 pub fn reference(address: &Address, attr: &str) -> Value {
     serde_json::json!({ "$ref": address.as_str(), "attr": attr })
@@ -239,5 +311,90 @@ mod tests {
         assert_eq!(resolved, Ok(json!({"a": ["vpc-2"], "b": "x-vpc-1-7"})));
         let unknown = resolve(&value, &|_, _| None).unwrap_err();
         assert_eq!(unknown.address, vpc);
+    }
+
+    fn node(lookup: Lookup, properties: Value) -> Node {
+        Node {
+            address: Address::new("network.vpc"),
+            type_name: "AWS::EC2::VPC".into(),
+            title: "Network".into(),
+            properties,
+            needs: BTreeSet::new(),
+            stateful: false,
+            lookup,
+            replacement: Replacement::Guarded,
+            create_only: BTreeSet::new(),
+            write_only: BTreeSet::new(),
+            monthly_cents: None,
+        }
+    }
+
+    fn environment() -> EnvironmentId {
+        "env_0190b5c8e0f07c3f8a1d2b3c4d5e6f70".parse().unwrap()
+    }
+
+    fn tagged(pairs: &[(&str, &str)]) -> Value {
+        let list: Vec<Value> = pairs
+            .iter()
+            .map(|(key, value)| json!({"Key": key, "Value": value}))
+            .collect();
+        json!({ "Tags": list })
+    }
+
+    #[test]
+    fn tags_find_the_right_generation_only() {
+        let id = environment();
+        let ours = [(TAG_ENVIRONMENT, id.as_str()), (TAG_ADDRESS, "network.vpc")];
+        let lookup = Lookup::Tags {
+            scope: None,
+            name_pointer: None,
+        };
+        let first = node(lookup.clone(), tagged(&ours));
+        let second_tags = [ours[0], ours[1], (TAG_GENERATION, "2")];
+        let second = node(lookup, tagged(&second_tags));
+
+        let found = tagged(&[ours[0], ours[1], ("team", "blue")]);
+        assert!(matches(&first, &first.properties, &id, &found));
+        assert!(!matches(&second, &second.properties, &id, &found));
+        assert!(matches(
+            &second,
+            &second.properties,
+            &id,
+            &tagged(&second_tags)
+        ));
+        assert!(!matches(
+            &first,
+            &first.properties,
+            &id,
+            &tagged(&[ours[1]])
+        ));
+    }
+
+    #[test]
+    fn a_name_is_ours_unless_its_tags_say_otherwise() {
+        let id = environment();
+        let lookup = Lookup::Name {
+            identifier: json!("landfall-x"),
+            name_pointer: None,
+        };
+        let it = node(lookup, json!({}));
+        assert!(matches(&it, &json!({}), &id, &json!({})));
+        let foreign = tagged(&[(TAG_ENVIRONMENT, "env_0190b5c8e0f07c3f8a1d2b3c4d5e6f71")]);
+        assert!(!matches(&it, &json!({}), &id, &foreign));
+    }
+
+    #[test]
+    fn properties_are_compared_as_the_cloud_writes_them() {
+        let id = environment();
+        let lookup = Lookup::Properties {
+            scope: None,
+            pointers: vec!["/GroupId".into(), "/FromPort".into()],
+        };
+        let it = node(lookup, json!({}));
+        let wanted = json!({"GroupId": "sg-1", "FromPort": 5432});
+        let same = json!({"GroupId": "sg-1", "FromPort": "5432", "Id": "sgr-1"});
+        assert!(matches(&it, &wanted, &id, &same));
+        assert!(!matches(&it, &wanted, &id, &json!({"GroupId": "sg-1"})));
+        assert!(!matches(&it, &json!({}), &id, &json!({})));
     }
 }

@@ -17,6 +17,11 @@ pub enum Change {
     Create {
         #[schema(value_type = Object)]
         properties: Value,
+        /// The one that was recorded here and is gone from the account. What a
+        /// stateful one held is gone with it: a person must say yes to an
+        /// empty one in its place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<String>,
     },
     /// Only owned paths. Values may hold references to nodes that the same
     /// plan makes.
@@ -131,7 +136,8 @@ pub struct Plan {
     pub summary: Summary,
     /// Over environment, graph and actions: what an approval binds to.
     pub digest: Digest,
-    /// True when no policy may approve it: it replaces something.
+    /// True when no policy may approve it: it replaces something, or makes a
+    /// stateful resource anew that was lost.
     pub needs_person: bool,
     /// What the environment will offer: `{"web": "http://…"}`; values may hold
     /// references.
