@@ -52,10 +52,19 @@ impl Instant {
 
     /// `2026-11-21T08:00:00Z`, as the query protocol writes timestamps.
     pub fn iso8601(self) -> String {
+        format!("{}Z", self.date_and_time())
+    }
+
+    /// `2026-11-21T08:00:00.123Z`
+    pub fn iso8601_millis(self) -> String {
+        format!("{}.{:03}Z", self.date_and_time(), self.0.rem_euclid(1000))
+    }
+
+    fn date_and_time(self) -> String {
         let at = OffsetDateTime::from_unix_timestamp(self.unix_seconds())
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
             at.year(),
             u8::from(at.month()),
             at.day(),

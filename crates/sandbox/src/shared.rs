@@ -1,7 +1,9 @@
 //! What all handlers share: the world behind one lock, and the knobs.
 
 use crate::config::Config;
+use crate::log::RequestLog;
 use crate::rng::Rng;
+use crate::snapshot;
 use crate::world::World;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
@@ -18,9 +20,25 @@ pub struct Shared {
     /// Counts changes of the world. An answer is sent only after a snapshot
     /// of at least the generation that it left behind has been written.
     generation: AtomicU64,
-    /// Fault dice. They are not part of the world: throwing them must not
-    /// count as a change that has to be written down.
-    pub(crate) dice: Mutex<Rng>,
+    chance: Mutex<Chance>,
+    pub(crate) log: RequestLog,
+    pub(crate) snapshots: snapshot::Writer,
+}
+
+/// Random faults. The dice are not part of the world: throwing them must not
+/// count as a change that has to be written down.
+struct Chance {
+    dice: Rng,
+    throttle: f64,
+    error_rate: f64,
+}
+
+/// What the dice say about a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Luck {
+    Good,
+    Throttled,
+    ServerError,
 }
 
 /// The world, held. Reading through it is free; writing through it marks the
@@ -32,15 +50,41 @@ pub struct WorldGuard<'a> {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, addr: SocketAddr, world: World) -> Self {
-        let dice = Rng::seeded_for(config.seed, "dice");
+    pub(crate) fn new(config: Config, addr: SocketAddr, world: World, log: RequestLog) -> Self {
+        let chance = Chance {
+            dice: Rng::seeded_for(config.seed, "dice"),
+            throttle: config.throttle,
+            error_rate: config.error_rate,
+        };
         Self {
             config,
             addr,
             world: Mutex::new(world),
             generation: AtomicU64::new(0),
-            dice: Mutex::new(dice),
+            chance: Mutex::new(chance),
+            log,
+            snapshots: snapshot::Writer::default(),
         }
+    }
+
+    /// Throws the dice for one call.
+    pub(crate) fn luck(&self) -> Luck {
+        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        let thrown = chance.dice.unit();
+        if thrown < chance.throttle {
+            Luck::Throttled
+        } else if thrown < chance.throttle + chance.error_rate {
+            Luck::ServerError
+        } else {
+            Luck::Good
+        }
+    }
+
+    /// Changes the probabilities of random faults.
+    pub(crate) fn set_chance(&self, throttle: Option<f64>, error_rate: Option<f64>) {
+        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        chance.throttle = throttle.unwrap_or(chance.throttle);
+        chance.error_rate = error_rate.unwrap_or(chance.error_rate);
     }
 
     /// Takes the world. Never hold two guards in one thread.

@@ -1,6 +1,7 @@
 //! The whole cloud as one value: what a snapshot carries.
 
 use crate::clock::{SimClock, SimTime};
+use crate::config::Config;
 use crate::faults::Faults;
 use crate::iam::{self, Caller};
 use crate::rng::Rng;
@@ -23,6 +24,10 @@ pub const REGIONS: [(&str, bool); 9] = [
     ("us-west-2", false),
 ];
 
+/// The characters of secret access keys and session tokens.
+pub(crate) const SECRET_ALPHABET: &[u8] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// All accounts, the clock, and what is shared between accounts.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct World {
@@ -32,6 +37,8 @@ pub struct World {
     pub rng: Rng,
     pub accounts: BTreeMap<String, Account>,
     pub faults: Faults,
+    /// Administrators' keys, by access key id.
+    pub keys: BTreeMap<String, AdministratorKey>,
     /// Sessions issued by STS, by access key id.
     pub sessions: BTreeMap<String, iam::Session>,
     /// Objects served as from a bucket, by `bucket/key`.
@@ -42,6 +49,13 @@ pub struct World {
     pub iam_lag: Duration,
     #[serde(skip)]
     pub(crate) parsed: iam::Parsed,
+}
+
+/// The long-lived key of an account's administrator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AdministratorKey {
+    pub account: String,
+    pub secret_access_key: String,
 }
 
 /// What an account is in the stories that tests tell.
@@ -68,6 +82,18 @@ pub struct Account {
 }
 
 impl Account {
+    fn new(id: String, role: AccountRole) -> Self {
+        Self {
+            iam: iam::State::new(&id),
+            id,
+            role,
+            scp: None,
+            opted_in: BTreeSet::new(),
+            cloudcontrol: BTreeMap::new(),
+            cloudformation: BTreeMap::new(),
+        }
+    }
+
     pub fn region_enabled(&self, region: &str) -> bool {
         REGIONS
             .iter()
@@ -76,6 +102,45 @@ impl Account {
 }
 
 impl World {
+    /// A new cloud: one operator and some customers, their ids and keys drawn
+    /// from the seed.
+    pub fn create(config: &Config) -> Self {
+        let mut rng = Rng::seeded_for(config.seed, "world");
+        let mut accounts = BTreeMap::new();
+        let mut keys = BTreeMap::new();
+        let roles = std::iter::once(AccountRole::Operator)
+            .chain(std::iter::repeat_n(AccountRole::Customer, config.customers));
+        for role in roles {
+            let id = format!("{}{}", rng.below(9) + 1, rng.text(11, b"0123456789"));
+            keys.insert(
+                rng.iam_id("AKIA"),
+                AdministratorKey {
+                    account: id.clone(),
+                    secret_access_key: rng.text(40, SECRET_ALPHABET),
+                },
+            );
+            accounts.insert(id.clone(), Account::new(id, role));
+        }
+        Self {
+            seed: config.seed,
+            clock: SimClock::start(config.speed),
+            rng,
+            accounts,
+            faults: Faults::default(),
+            keys,
+            sessions: BTreeMap::new(),
+            templates: BTreeMap::new(),
+            iam_lag: config.iam_lag,
+            parsed: iam::Parsed::default(),
+        }
+    }
+
+    /// Takes over the knobs of a process that continues this world.
+    pub(crate) fn resume(&mut self, config: &Config) {
+        self.clock.set_speed(config.speed);
+        self.iam_lag = config.iam_lag;
+    }
+
     pub fn now(&self) -> SimTime {
         self.clock.now()
     }

@@ -65,6 +65,20 @@ pub fn authorize(
     })
 }
 
+/// Whether the principal behind credentials still exists. A role made anew
+/// under the same name is another role.
+pub(crate) fn exists(world: &World, caller: &Caller) -> bool {
+    match &caller.kind {
+        CallerKind::User { .. } => world.accounts.contains_key(&caller.account_id),
+        CallerKind::AssumedRole {
+            role_name, role_id, ..
+        } => world
+            .account(&caller.account_id)
+            .and_then(|account| account.iam.role(role_name))
+            .is_ok_and(|role| role.id == *role_id),
+    }
+}
+
 /// The policies that bear on a caller now.
 pub(crate) fn layers(world: &World, caller: &Caller) -> Layers {
     let Some(account) = world.accounts.get(&caller.account_id) else {
@@ -87,7 +101,6 @@ pub(crate) fn layers(world: &World, caller: &Caller) -> Layers {
             ..
         } => {
             let role = account.iam.role(role_name).ok();
-            // A role made anew under the same name is another role.
             let Some(role) = role.filter(|role| role.id == *role_id) else {
                 return Layers {
                     organization,

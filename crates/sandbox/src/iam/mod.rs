@@ -10,7 +10,7 @@ mod state;
 
 pub(crate) use api::handle;
 pub use authorize::{AccessDenied, Parsed, authorize};
-pub(crate) use authorize::{complete, layers, managed_document, of_role};
+pub(crate) use authorize::{complete, exists, layers, managed_document, of_role};
 pub(crate) use caller::ADMINISTRATOR;
 pub use caller::{Caller, CallerKind, Session};
 pub use context::Context;

@@ -1,11 +1,15 @@
 //! The security token service.
 
+mod assume_role;
+
 use crate::iam::Caller;
 use crate::shared::Shared;
 use crate::wire::{AwsError, Call, Reply, Xml};
 
-pub(crate) fn handle(_shared: &Shared, caller: &Caller, call: &Call) -> Result<Reply, AwsError> {
+pub(crate) fn handle(shared: &Shared, caller: &Caller, call: &Call) -> Result<Reply, AwsError> {
     match call.operation.as_str() {
+        // Answered to everyone who has valid credentials, whatever policies
+        // say (AWS docs: "GetCallerIdentity").
         "GetCallerIdentity" => {
             let mut xml = Xml::new();
             xml.text("Arn", &caller.arn)
@@ -13,6 +17,7 @@ pub(crate) fn handle(_shared: &Shared, caller: &Caller, call: &Call) -> Result<R
                 .text("Account", &caller.account_id);
             Ok(Reply::Xml(xml))
         }
+        "AssumeRole" => assume_role::assume_role(shared, caller, call),
         other => Err(AwsError::bad(
             "InvalidAction",
             format!("Could not find operation {other} for version 2011-06-15"),

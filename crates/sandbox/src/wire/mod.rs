@@ -7,9 +7,10 @@ mod xml;
 
 pub use error::AwsError;
 pub use query::Params;
-pub use render::render;
+pub use render::{Rendered, failure, render};
 pub use xml::Xml;
 
+use crate::clock::Instant;
 use serde_json::Value;
 
 /// The services that the sandbox speaks.
@@ -109,6 +110,9 @@ pub struct Call {
     pub region: String,
     pub input: Input,
     pub request_id: String,
+    /// The time by the caller's own clock: the machine's, moved or not. What
+    /// the caller will compare with that clock is expressed in it.
+    pub client_now: Instant,
 }
 
 /// What a handler answers; its protocol adds the envelope.

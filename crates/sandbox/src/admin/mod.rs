@@ -1,0 +1,37 @@
+//! `/_sandbox`: what a test does to the cloud behind the clients' backs, and
+//! what it may know about it.
+//!
+//! Unauthenticated, on loopback only. Bodies are JSON with a JSON content type,
+//! which a web page of another origin cannot send without asking first.
+
+mod error;
+mod faults;
+mod identity;
+mod views;
+
+pub(crate) use error::AdminError;
+
+use crate::shared::Shared;
+use axum::Router;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route(
+            "/_sandbox/clock",
+            get(views::clock).post(faults::move_clock),
+        )
+        .route("/_sandbox/inventory", get(views::inventory))
+        .route("/_sandbox/requests", get(views::requests))
+        .route(
+            "/_sandbox/faults",
+            get(faults::list).post(faults::add).delete(faults::clear),
+        )
+        .route("/_sandbox/settings", post(faults::settings))
+        .route("/_sandbox/reset", post(faults::reset))
+        .route("/_sandbox/iam/role", post(identity::role))
+        .route("/_sandbox/iam/scp", post(identity::scp))
+        .route("/_sandbox/regions", post(identity::region))
+        .with_state(shared)
+}

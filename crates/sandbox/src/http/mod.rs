@@ -1,0 +1,9 @@
+//! The listener, and the way from a request to its answer.
+
+mod dispatch;
+mod request;
+mod server;
+mod sigv4;
+mod templates;
+
+pub(crate) use server::{Server, settle};
