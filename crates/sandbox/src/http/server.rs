@@ -51,7 +51,7 @@ impl Server {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopping(&mut stop) => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         connections.spawn(connection(Arc::clone(&server), stream, stopped.clone()));
@@ -138,6 +138,11 @@ pub(crate) fn settle(shared: &Shared) {
     cloudformation::settle(&mut world);
 }
 
+/// Returns when the sandbox is told to stop, or nobody is left to tell it.
+async fn stopping(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 async fn connection(server: Arc<Server>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let server = Arc::clone(&server);
@@ -150,7 +155,7 @@ async fn connection(server: Arc<Server>, stream: TcpStream, mut stop: watch::Rec
     let stopped = tokio::select! {
         // A service error (LostAnswer) closes the connection with nothing sent.
         result = connection.as_mut() => { log_end(result); false }
-        _ = stop.wait_for(|stop| *stop) => true,
+        () = stopping(&mut stop) => true,
     };
     if stopped {
         connection.as_mut().graceful_shutdown();
