@@ -26,6 +26,7 @@ pub mod id;
 pub mod journal;
 pub mod member;
 pub mod organization;
+pub mod owned;
 pub mod plan;
 pub mod resource;
 pub mod retained;

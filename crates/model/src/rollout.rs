@@ -88,6 +88,37 @@ impl State {
         }
     }
 
+    pub fn succeeded(self, now: Timestamp) -> Result<Self, InvalidTransition> {
+        match self {
+            // Canceling: everything was done before the cancel was seen.
+            Self::Running { .. } | Self::Canceling { .. } => Ok(Self::Succeeded { at: now }),
+            _ => Err(self.refuse("succeeded")),
+        }
+    }
+
+    pub fn failed(
+        self,
+        now: Timestamp,
+        failed: u32,
+        blocked: u32,
+    ) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Running { .. } => Ok(Self::Failed {
+                at: now,
+                failed,
+                blocked,
+            }),
+            _ => Err(self.refuse("failed")),
+        }
+    }
+
+    pub fn canceled(self, now: Timestamp) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Canceling { .. } => Ok(Self::Canceled { at: now }),
+            _ => Err(self.refuse("canceled")),
+        }
+    }
+
     pub fn resumed(self, now: Timestamp) -> Result<Self, InvalidTransition> {
         match self {
             Self::Failed { .. } | Self::Canceled { .. } => Ok(Self::Queued { since: now }),
