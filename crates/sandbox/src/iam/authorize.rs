@@ -91,8 +91,8 @@ pub(crate) fn layers(world: &World, caller: &Caller) -> Layers {
             identity: world
                 .parsed
                 .policies([managed::document(managed::ADMINISTRATOR_ACCESS).unwrap_or_default()]),
-            boundary: None,
-            session: None,
+            identity_sources: vec!["AdministratorAccess".to_owned()],
+            ..Layers::default()
         },
         CallerKind::AssumedRole {
             role_name,
@@ -136,14 +136,22 @@ pub(crate) fn of_role(world: &World, account: &Account, role: &Role) -> Layers {
             ..Layers::default()
         };
     };
-    let attached = grants
-        .attached
-        .iter()
-        .filter_map(|arn| managed_document(world, account, arn));
-    let inline = grants.inline.values().map(String::as_str);
+    let mut identity = Vec::new();
+    let mut identity_sources = Vec::new();
+    for arn in &grants.attached {
+        if let Some(document) = managed_document(world, account, arn) {
+            identity.push(document);
+            identity_sources.push(arn.rsplit('/').next().unwrap_or(arn).to_owned());
+        }
+    }
+    for (name, document) in &grants.inline {
+        identity.push(document);
+        identity_sources.push(format!("role_{}_{name}", role.name));
+    }
     Layers {
         organization: organization(world, account),
-        identity: world.parsed.policies(attached.chain(inline)),
+        identity: world.parsed.policies(identity),
+        identity_sources,
         // A boundary that does not count yet bounds everything away: failing
         // open here would make the lag a way around it.
         boundary: grants

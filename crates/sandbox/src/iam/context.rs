@@ -66,6 +66,13 @@ impl Context {
         self
     }
 
+    /// Takes every key of another context over.
+    pub fn overlay(&mut self, other: &Context) -> &mut Self {
+        self.0
+            .extend(other.0.iter().map(|(k, v)| (k.clone(), v.clone())));
+        self
+    }
+
     pub fn get(&self, key: &str) -> Option<&[String]> {
         self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
     }

@@ -59,6 +59,12 @@ impl Xml {
         escape_into(&mut self.0, value);
     }
 
+    /// What another run holds, after this one.
+    pub fn append(&mut self, other: &Xml) -> &mut Self {
+        self.0.push_str(&other.0);
+        self
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

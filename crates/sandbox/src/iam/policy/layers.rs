@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct Layers {
     pub organization: Option<Vec<Arc<Policy>>>,
     pub identity: Vec<Arc<Policy>>,
+    /// Where each of `identity` comes from, as the simulator names it.
+    pub identity_sources: Vec<String>,
     pub boundary: Option<Vec<Arc<Policy>>>,
     pub session: Option<Vec<Arc<Policy>>>,
 }

@@ -55,6 +55,45 @@ impl State {
         Ok(self.roles.entry(new.name).or_insert(role))
     }
 
+    /// Creates the role by which an AWS service acts in the account.
+    pub fn create_service_linked_role(
+        &mut self,
+        at: &Moment,
+        service: &str,
+    ) -> Result<&Role, AwsError> {
+        let Some(short) = service.strip_suffix(".amazonaws.com") else {
+            return Err(AwsError::bad(
+                "InvalidInput",
+                format!("{service} is not a service principal."),
+            ));
+        };
+        let name = format!("AWSServiceRoleFor{}", linked_name(short));
+        if self.roles.contains_key(&name) {
+            return Err(AwsError::bad(
+                "InvalidInput",
+                format!(
+                    "Service role name {name} has been taken in this account, please try a \
+                     different suffix."
+                ),
+            ));
+        }
+        let trust = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": service },
+                "Action": "sts:AssumeRole",
+            }],
+        });
+        let new = NewRole {
+            name,
+            path: format!("/aws-service-role/{service}/"),
+            trust: trust.to_string(),
+            ..NewRole::default()
+        };
+        self.create_role(at, new)
+    }
+
     /// Changes what is given, leaves the rest.
     pub fn update_role(
         &mut self,
@@ -208,5 +247,24 @@ impl State {
         Err(no_entity(format!(
             "Policy {arn} does not exist or is not attachable."
         )))
+    }
+}
+
+/// The name that a service gives its linked role (AWS docs: "AWS services that
+/// work with IAM").
+fn linked_name(service: &str) -> String {
+    match service {
+        "ecs" => "ECS".to_owned(),
+        "rds" => "RDS".to_owned(),
+        "elasticloadbalancing" => "ElasticLoadBalancing".to_owned(),
+        "ecs.application-autoscaling" => "ApplicationAutoScaling_ECSService".to_owned(),
+        "elasticache" => "ElastiCache".to_owned(),
+        "eks" => "AmazonEKS".to_owned(),
+        other => {
+            let mut chars = other.chars();
+            chars.next().map_or_else(String::new, |first| {
+                first.to_uppercase().chain(chars).collect()
+            })
+        }
     }
 }
