@@ -1,0 +1,230 @@
+//! Connecting by `assume-role`: two roles in the customer's account that trust
+//! this server's principal under an external id.
+
+mod bucket;
+mod caller;
+mod detect;
+mod guide;
+pub(crate) mod principal;
+mod server;
+mod sessions;
+mod snapshot;
+mod verify;
+
+use crate::{
+    client::Clients,
+    config::{AwsConfig, ConfigError},
+    driver::CloudControlDriver,
+    session::{Assume, RoleSession, SessionProvider},
+};
+use async_trait::async_trait;
+use bucket::Bucket;
+use landfall_model::{
+    Clock, Entropy, Timestamp,
+    connection::{Connection, Method, State},
+    connector::{Availability, CheckSink, Connector, Detection, Region, Verification},
+    driver::{Driver, Failure, FailureKind},
+    grant::{GrantGuide, GrantSpec, ServerPrincipal},
+    retained::Retained,
+};
+use serde_json::Value;
+use server::ServerIdentity;
+use sessions::Sessions;
+use std::sync::Arc;
+
+/// The shortest session that STS issues, in seconds: for probes and the reaper.
+const SHORTEST: i32 = 900;
+/// The longest that a role assumed from a session may have ("chaining"), and
+/// the least maximum that a role can be given: it always works.
+const HOUR: i32 = 3600;
+/// Session policies may have this many characters (AWS docs: "IAM and STS
+/// quotas").
+const LONGEST_SESSION_POLICY: usize = 2048;
+
+/// [`Method::AssumeRole`] on AWS.
+pub struct AssumeRoleConnector {
+    config: AwsConfig,
+    clients: Clients,
+    server: ServerIdentity,
+    bucket: Option<Bucket>,
+    sessions: Sessions,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl AssumeRoleConnector {
+    /// Reads the machine's identity if that is configured, but asks AWS
+    /// nothing yet.
+    pub async fn new(
+        config: AwsConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let clients = Clients::new(&config).await;
+        let bucket = config
+            .template_bucket
+            .as_ref()
+            .map(|bucket| Bucket::new(bucket, &clients, clock.clone()))
+            .transpose()?;
+        Ok(Self {
+            server: ServerIdentity::new(
+                clients.server_sts(),
+                config.principal_arn.clone(),
+                clock.clone(),
+            ),
+            config,
+            clients,
+            bucket,
+            sessions: Sessions::default(),
+            clock,
+            entropy,
+        })
+    }
+
+    fn assume(&self, connection: &Connection, role_arn: String, purpose: &str) -> Assume {
+        Assume {
+            role_arn,
+            external_id: Some(connection.external_id.clone()),
+            session_name: format!("landfall-{purpose}-{}", connection.role_suffix()),
+            duration: SHORTEST,
+            policy: None,
+        }
+    }
+
+    /// The provisioner's session, shared by all regions.
+    fn provisioner_session(&self, connection: &Connection) -> Arc<RoleSession> {
+        self.sessions
+            .session(&connection.id, self.clock.now(), || {
+                let mut assume =
+                    self.assume(connection, connection.provisioner_role_arn(), "provision");
+                assume.duration = HOUR;
+                RoleSession::new(self.server.sts().clone(), assume, self.clock.clone())
+            })
+    }
+
+    /// Refuses early what the account has refused already: a revoked or ended
+    /// connection is not asked again here, only looked at by [`Self::detect`].
+    fn usable(&self, connection: &Connection) -> Result<(), Failure> {
+        let reason = match &connection.state {
+            State::Revoked { reason, .. } => format!("the grant was taken back: {reason}"),
+            State::Disconnected { .. } => "the connection was ended".to_owned(),
+            _ => return Ok(()),
+        };
+        self.sessions.forget(&connection.id);
+        Err(Failure::new(
+            FailureKind::Unauthorized,
+            "ConnectionNotUsable",
+            format!("account {}: {reason}", connection.account_id),
+        ))
+    }
+}
+
+#[async_trait]
+impl Connector for AssumeRoleConnector {
+    fn method(&self) -> Method {
+        Method::AssumeRole
+    }
+
+    async fn availability(&self) -> Availability {
+        self.server.availability().await
+    }
+
+    async fn principal(&self) -> Result<ServerPrincipal, Failure> {
+        match self.server.known().await {
+            Ok(server) => Ok(ServerPrincipal {
+                arn: server.principal_arn,
+            }),
+            Err(error) => Err(error.failure()),
+        }
+    }
+
+    fn guide(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        principal: &ServerPrincipal,
+    ) -> GrantGuide {
+        guide::write(
+            &self.config,
+            self.bucket.as_ref(),
+            connection,
+            spec,
+            principal,
+        )
+    }
+
+    async fn publish(&self, connection: &Connection, spec: &GrantSpec) -> Result<(), Failure> {
+        match &self.bucket {
+            Some(bucket) => bucket.put(connection, spec).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn detect(&self, connection: &Connection) -> Detection {
+        let found = detect::look(self, connection).await;
+        if matches!(found, Detection::Refused { .. }) {
+            self.sessions.forget(&connection.id);
+        }
+        found
+    }
+
+    async fn verify(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        now: Timestamp,
+        sink: &dyn CheckSink,
+    ) -> Verification {
+        let verification = verify::run(self, connection, spec, now, sink).await;
+        if verification.refused {
+            self.sessions.forget(&connection.id);
+        }
+        verification
+    }
+
+    async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure> {
+        self.usable(connection)?;
+        let session = self.provisioner_session(connection);
+        session.credentials().await?;
+        verify::regions::list(&self.clients.home_as(SessionProvider::shared(session))).await
+    }
+
+    async fn provisioner(
+        &self,
+        connection: &Connection,
+        region: &str,
+    ) -> Result<Arc<dyn Driver>, Failure> {
+        self.usable(connection)?;
+        let session = self.provisioner_session(connection);
+        // Now rather than at the first call: the caller learns at once, and
+        // with one request, that the grant is gone.
+        session.credentials().await?;
+        Ok(self.sessions.driver(&connection.id, region, || {
+            CloudControlDriver::new(&self.clients, region, session.clone())
+        }))
+    }
+
+    async fn reaper(
+        &self,
+        connection: &Connection,
+        resource: &Retained,
+        session_policy: &Value,
+    ) -> Result<Arc<dyn Driver>, Failure> {
+        self.usable(connection)?;
+        let assume = detect::reaper_for(self, connection, resource, session_policy)?;
+        // Never kept: each approved destruction has a session of its own, and
+        // it ends with the driver.
+        let session = Arc::new(RoleSession::new(
+            self.server.sts().clone(),
+            assume,
+            self.clock.clone(),
+        ));
+        session.credentials().await?;
+        Ok(Arc::new(CloudControlDriver::new(
+            &self.clients,
+            &resource.region,
+            session,
+        )))
+    }
+}

@@ -1,0 +1,180 @@
+//! The grant as shell commands: POSIX sh with the AWS CLI, as CloudShell has
+//! it. Running them again updates what is there.
+
+use super::Context;
+use landfall_model::grant::{PolicyDocument, RoleSpec};
+use serde_json::Value;
+use std::fmt::Write;
+
+/// CloudFormation takes templates of up to 51,200 bytes in the request, larger
+/// ones from S3 only (AWS docs: "Understand CloudFormation quotas").
+const LARGEST_BODY: usize = 51_200;
+
+/// Everything runs in a subshell: pasted into a terminal, a failure then ends
+/// the commands and not the terminal.
+fn script(context: &Context<'_>, body: &str) -> String {
+    let account = &context.connection.account_id;
+    format!(
+        "(
+set -eu
+export AWS_PAGER=\"\"
+account=$(aws sts get-caller-identity --query Account --output text)
+if [ \"$account\" != {account} ]; then
+  echo \"these commands are for account {account}, but you are signed in to $account\" >&2
+  exit 1
+fi
+work=$(mktemp -d)
+trap 'rm -rf \"$work\"' EXIT
+{body})
+"
+    )
+}
+
+/// A file with a JSON document. The quoted delimiter keeps the shell away from
+/// policy variables such as `${aws:username}`; no line of pretty JSON can be
+/// the delimiter itself.
+fn heredoc(file: &str, document: &Value, pretty: bool) -> String {
+    let text = if pretty {
+        format!("{document:#}")
+    } else {
+        document.to_string()
+    };
+    format!("cat > \"$work/{file}\" <<'LANDFALL'\n{text}\nLANDFALL\n")
+}
+
+/// `'…'`, safe for any text.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+pub(super) fn cloudformation(context: &Context<'_>) -> String {
+    let stack = context.connection.stack_name();
+    let template = &context.spec.template;
+    let pretty = format!("{template:#}").len() < LARGEST_BODY;
+    let fits = pretty || template.to_string().len() < LARGEST_BODY;
+    let mut body = String::new();
+    let source = match &context.template_url {
+        _ if fits => {
+            body.push_str(&heredoc("template.json", template, pretty));
+            "--template-body \"file://$work/template.json\"".to_owned()
+        }
+        Some(url) => format!("--template-url {}", quoted(url)),
+        None => {
+            return format!(
+                "# The template has more than {LARGEST_BODY} bytes, which CloudFormation takes from S3 only, \
+                 and the operator of this server has not named a bucket. Use the IAM commands.\n"
+            );
+        }
+    };
+    let parameters = context.parameters();
+    let mut arguments = format!("--region {} --stack-name {stack}", quoted(context.region));
+    write!(
+        arguments,
+        " \\\n    {source} \\\n    --capabilities CAPABILITY_NAMED_IAM"
+    )
+    .expect("writing to a String");
+    if !parameters.is_empty() {
+        arguments.push_str(" \\\n    --parameters");
+        for (name, value) in parameters {
+            let pair = format!("ParameterKey={name},ParameterValue={value}");
+            write!(arguments, " {}", quoted(&pair)).expect("writing to a String");
+        }
+    }
+    let region = quoted(context.region);
+    write!(
+        body,
+        "if aws cloudformation describe-stacks --region {region} --stack-name {stack} >/dev/null 2>&1; then
+  aws cloudformation update-stack {arguments}
+  aws cloudformation wait stack-update-complete --region {region} --stack-name {stack}
+else
+  aws cloudformation create-stack {arguments}
+  aws cloudformation wait stack-create-complete --region {region} --stack-name {stack}
+fi
+echo \"The stack {stack} is complete.\"
+"
+    )
+    .expect("writing to a String");
+    script(context, &body)
+}
+
+const FUNCTIONS: &str = r#"put_policy() { # name, ARN, description
+  if aws iam get-policy --policy-arn "$2" >/dev/null 2>&1; then
+    # IAM keeps five versions of a policy and refuses a sixth.
+    for old in $(aws iam list-policy-versions --policy-arn "$2" --query 'Versions[?!IsDefaultVersion].VersionId' --output text); do
+      aws iam delete-policy-version --policy-arn "$2" --version-id "$old"
+    done
+    aws iam create-policy-version --policy-arn "$2" --set-as-default \
+      --policy-document "file://$work/$1.json" >/dev/null
+  else
+    aws iam create-policy --policy-name "$1" --description "$3" \
+      --policy-document "file://$work/$1.json" >/dev/null
+  fi
+  echo "policy $1"
+}
+put_role() { # name, seconds, description
+  if aws iam get-role --role-name "$1" >/dev/null 2>&1; then
+    aws iam update-assume-role-policy --role-name "$1" \
+      --policy-document "file://$work/$1.trust.json"
+    aws iam update-role --role-name "$1" --max-session-duration "$2" --description "$3" >/dev/null
+    aws iam tag-role --role-name "$1" --tags "file://$work/$1.tags.json"
+  else
+    aws iam create-role --role-name "$1" --max-session-duration "$2" --description "$3" \
+      --assume-role-policy-document "file://$work/$1.trust.json" \
+      --tags "file://$work/$1.tags.json" >/dev/null
+  fi
+  echo "role $1"
+}
+"#;
+
+pub(super) fn iam(context: &Context<'_>) -> String {
+    let mut body = FUNCTIONS.to_owned();
+    body.push_str(&policy(context, &context.spec.boundary));
+    for role in &context.spec.roles {
+        for document in &role.policies {
+            body.push_str(&policy(context, document));
+        }
+        body.push_str(&role_commands(context, role));
+    }
+    script(context, &body)
+}
+
+fn policy(context: &Context<'_>, policy: &PolicyDocument) -> String {
+    format!(
+        "\n# {}\n{}put_policy {} {} {}\n",
+        policy.purpose.replace('\n', " "),
+        heredoc(&format!("{}.json", policy.name), &policy.document, true),
+        quoted(&policy.name),
+        quoted(&context.policy_arn(&policy.name)),
+        quoted(&policy.purpose),
+    )
+}
+
+fn role_commands(context: &Context<'_>, role: &RoleSpec) -> String {
+    let tags: Vec<Value> = role
+        .tags
+        .iter()
+        .map(|(key, value)| serde_json::json!({"Key": key, "Value": value}))
+        .collect();
+    let name = quoted(&role.name);
+    let mut text = format!(
+        "\n# The {}\n{}{}put_role {name} {} {}\n",
+        role.identity.as_str(),
+        heredoc(&format!("{}.trust.json", role.name), &role.trust, true),
+        heredoc(
+            &format!("{}.tags.json", role.name),
+            &Value::Array(tags),
+            true
+        ),
+        role.max_session,
+        quoted(&role.description),
+    );
+    for policy in &role.policies {
+        writeln!(
+            text,
+            "aws iam attach-role-policy --role-name {name} --policy-arn {}",
+            quoted(&context.policy_arn(&policy.name))
+        )
+        .expect("writing to a String");
+    }
+    text
+}

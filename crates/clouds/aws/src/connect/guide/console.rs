@@ -1,0 +1,96 @@
+//! Steps for a person in the console.
+
+use super::Context;
+use crate::connect::principal::parse_iam_arn;
+use landfall_model::grant::Identity;
+
+pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
+    let connection = context.connection;
+    let operator = parse_iam_arn(&context.principal.arn).map_or("", |arn| arn.account);
+    let mut steps = vec![format!(
+        "Sign in to the AWS console of account {} and open IAM.",
+        connection.account_id
+    )];
+    let boundary = &context.spec.boundary;
+    steps.push(format!(
+        "Policies → Create policy → JSON: paste the document of {name} from the template, name it \
+         {name}. It bounds the roles that Landfall will create for your services.",
+        name = boundary.name
+    ));
+    for role in &context.spec.roles {
+        let names: Vec<&str> = role.policies.iter().map(|p| p.name.as_str()).collect();
+        let what = match role.identity {
+            Identity::Provisioner => "creates and changes, and is refused every destruction",
+            Identity::Reaper => "destroys, one approved resource at a time",
+        };
+        steps.push(format!(
+            "In the same way create the policies of the {} ({what}): {}.",
+            role.identity.as_str(),
+            names.join(", ")
+        ));
+        steps.push(format!(
+            "Roles → Create role → Trusted entity type: AWS account → Another AWS account: \
+             {operator}. Tick \"Require external ID\" and enter {}. Leave \"Require MFA\" unticked.",
+            connection.external_id
+        ));
+        steps.push(format!(
+            "Attach {}; name the role {}; add the tags {}; Create role.",
+            names.join(", "),
+            role.name,
+            role.tags
+                .iter()
+                .map(|(key, value)| format!("{key} = {value}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ));
+        steps.push(format!(
+            "Open {} → Trust relationships → Edit trust policy, and replace the principal \
+             arn:{}:iam::{operator}:root by {}: only this server, not its whole account.",
+            role.name,
+            connection.partition.as_str(),
+            context.principal.arn
+        ));
+        if role.max_session != 3600 {
+            steps.push(format!(
+                "Open {} → Summary → Edit: set the maximum session duration to {} seconds.",
+                role.name, role.max_session
+            ));
+        }
+    }
+    steps.push("Come back here: the roles are found within a minute.".to_owned());
+    steps
+}
+
+pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {
+    let roles: Vec<&str> = context
+        .spec
+        .roles
+        .iter()
+        .map(|role| role.name.as_str())
+        .collect();
+    vec![
+        "Delete what Landfall made first if you no longer want it: afterwards Landfall can \
+         neither change nor delete it. What runs goes on running."
+            .to_owned(),
+        format!(
+            "If you made the grant as a stack: aws cloudformation delete-stack --region {} \
+             --stack-name {}, or delete it in the CloudFormation console.",
+            context.region,
+            context.connection.stack_name()
+        ),
+        format!(
+            "Otherwise, in IAM: delete the role{} {}, then their policies.",
+            if roles.len() == 1 { "" } else { "s" },
+            roles.join(" and ")
+        ),
+        format!(
+            "Keep the policy {} as long as roles that Landfall created for your services use it \
+             as their permissions boundary.",
+            context.spec.boundary.name
+        ),
+        "To stop at once without deleting anything, edit the trust policies so that they no \
+         longer name this server. Sessions that exist last up to an hour: IAM → the role → \
+         Revoke sessions ends them."
+            .to_owned(),
+    ]
+}

@@ -1,0 +1,178 @@
+//! Making one check: asked, answered, timed, told.
+
+use landfall_model::{
+    Clock, Entropy,
+    check::{Check, Outcome},
+    connector::CheckSink,
+    driver::{Failure, FailureKind},
+};
+use std::{future::Future, time::Duration};
+
+/// Tries of one question; with the waits between them less than four seconds,
+/// besides the answers' own time limits.
+const TRIES: u32 = 5;
+const FIRST_WAIT_MILLIS: u64 = 200;
+
+pub(super) struct Question {
+    id: String,
+    title: String,
+    asked: String,
+}
+
+impl Question {
+    pub(super) fn new(
+        id: impl Into<String>,
+        title: impl Into<String>,
+        asked: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            title: title.into(),
+            asked: asked.into(),
+        }
+    }
+}
+
+/// What an answer means.
+pub(super) struct Found {
+    outcome: Outcome,
+    evidence: String,
+    remedy: String,
+}
+
+impl Found {
+    pub(super) fn pass(evidence: impl Into<String>) -> Self {
+        Self::with(Outcome::Pass, evidence, "")
+    }
+
+    pub(super) fn warn(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::with(Outcome::Warn, evidence, remedy)
+    }
+
+    pub(super) fn fail(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::with(Outcome::Fail, evidence, remedy)
+    }
+
+    pub(super) fn skipped(evidence: impl Into<String>) -> Self {
+        Self::with(Outcome::Skipped, evidence, "")
+    }
+
+    /// For everything that is asked as the provisioner.
+    pub(super) fn no_session() -> Self {
+        Self::skipped("not asked: the provisioner could not be assumed")
+    }
+
+    fn with(outcome: Outcome, evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            evidence: evidence.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+/// An error that may go away by itself.
+pub(super) trait Transient {
+    fn failure(&self) -> &Failure;
+}
+
+impl Transient for Failure {
+    fn failure(&self) -> &Failure {
+        self
+    }
+}
+
+pub(super) struct Recorder<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) entropy: &'a dyn Entropy,
+    /// Whether a denial may be IAM that has not caught up.
+    pub(super) settling: bool,
+    pub(super) sink: &'a dyn CheckSink,
+}
+
+impl Recorder<'_> {
+    pub(super) async fn record(
+        &self,
+        question: Question,
+        answer: impl Future<Output = Found>,
+    ) -> Check {
+        let began = self.clock.now();
+        let found = answer.await;
+        self.finish(question, found, self.clock.now().millis_since(began))
+    }
+
+    /// A check that needs no asking.
+    pub(super) fn noted(&self, question: Question, found: Found) -> Check {
+        self.finish(question, found, 0)
+    }
+
+    fn finish(&self, question: Question, found: Found, millis: i64) -> Check {
+        let check = Check {
+            id: question.id,
+            title: question.title,
+            outcome: found.outcome,
+            asked: question.asked,
+            evidence: found.evidence,
+            remedy: found.remedy,
+            millis: u64::try_from(millis).unwrap_or(0),
+        };
+        self.sink.finished(&check);
+        check
+    }
+
+    /// Asks again while the cloud is busy or in trouble, a few times.
+    pub(super) async fn patiently<T, E: Transient, F>(&self, ask: impl Fn() -> F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut wait = FIRST_WAIT_MILLIS;
+        for _ in 1..TRIES {
+            match ask().await {
+                Err(error)
+                    if matches!(
+                        error.failure().kind,
+                        FailureKind::Throttled | FailureKind::Unavailable
+                    ) =>
+                {
+                    let jittered = wait + self.entropy.below(wait);
+                    self.clock.sleep(Duration::from_millis(jittered)).await;
+                    wait *= 2;
+                }
+                other => return other,
+            }
+        }
+        ask().await
+    }
+
+    /// What a failed call means for a check that needed it. `remedy` is for a
+    /// denial; it may be empty.
+    pub(super) fn failed(&self, failure: &Failure, remedy: &str) -> Found {
+        match failure.kind {
+            FailureKind::Denied | FailureKind::Unauthorized => self.denied(
+                failure.to_string(),
+                if remedy.is_empty() {
+                    "make the grant again from the current template"
+                } else {
+                    remedy
+                },
+            ),
+            _ => Found::fail(
+                format!("AWS did not answer: {failure}"),
+                "check again; if it stays, look at AWS's health page and at this server's network",
+            ),
+        }
+    }
+
+    /// A denial, which counts only when IAM had the time to settle.
+    pub(super) fn denied(&self, evidence: impl Into<String>, remedy: impl Into<String>) -> Found {
+        if self.settling {
+            Found::with(
+                Outcome::Propagating,
+                evidence,
+                "nothing yet: AWS may need some minutes until a new role works",
+            )
+        } else {
+            Found::fail(evidence, remedy)
+        }
+    }
+}
