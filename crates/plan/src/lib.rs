@@ -2,3 +2,4 @@
 //! clock, no async. The same input always gives the same plan.
 
 pub mod policy;
+pub mod score;
