@@ -87,12 +87,31 @@ pub struct Broken {
     pub seq: u64,
 }
 
-/// Checks that `entries` (in order, from the first) form an unbroken chain.
-pub fn verify(entries: &[Entry]) -> Result<(), Broken> {
-    let mut previous = genesis();
-    for (index, entry) in entries.iter().enumerate() {
-        let broken = Broken { seq: entry.seq };
-        let expected_seq = u64::try_from(index).map_or(u64::MAX, |index| index + 1);
+/// The end of a chain that was checked so far; a long one is checked page by
+/// page.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    entries: u64,
+    last: Digest,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self {
+            entries: 0,
+            last: genesis(),
+        }
+    }
+}
+
+impl Chain {
+    /// How many entries were checked.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Checks that `entry` is the next one.
+    pub fn follow(&mut self, entry: &Entry) -> Result<(), Broken> {
         let new = NewEntry {
             organization_id: entry.organization_id.clone(),
             at: entry.at,
@@ -102,15 +121,22 @@ pub fn verify(entries: &[Entry]) -> Result<(), Broken> {
             outcome: entry.outcome.clone(),
             detail: entry.detail.clone(),
         };
-        let unbroken = entry.seq == expected_seq
-            && entry.previous == previous
-            && hash(entry.seq, &previous, &new).is_ok_and(|hash| hash == entry.hash);
+        let unbroken = entry.seq == self.entries + 1
+            && entry.previous == self.last
+            && hash(entry.seq, &self.last, &new).is_ok_and(|hash| hash == entry.hash);
         if !unbroken {
-            return Err(broken);
+            return Err(Broken { seq: entry.seq });
         }
-        previous = entry.hash.clone();
+        self.entries = entry.seq;
+        self.last = entry.hash.clone();
+        Ok(())
     }
-    Ok(())
+}
+
+/// Checks that `entries` (in order, from the first) form an unbroken chain.
+pub fn verify(entries: &[Entry]) -> Result<(), Broken> {
+    let mut chain = Chain::default();
+    entries.iter().try_for_each(|entry| chain.follow(entry))
 }
 
 #[cfg(test)]

@@ -369,6 +369,34 @@ impl Connection {
     }
 }
 
+/// A connection as people look at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ConnectionView)]
+pub struct View {
+    #[serde(flatten)]
+    pub connection: Connection,
+    /// When Landfall looks at the account again by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_look_at: Option<Timestamp>,
+}
+
+/// Something that Landfall made and that is still in the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Remaining {
+    /// `shop/production`.
+    pub environment_name: String,
+    pub type_name: String,
+    pub title: String,
+    pub identifier: String,
+    pub region: String,
+    pub stateful: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monthly_cents: Option<u32>,
+    /// Its place in the retained list; absent for what is still wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained_id: Option<crate::id::RetainedId>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -108,3 +108,16 @@ pub struct Environment {
     pub updated_at: Timestamp,
     pub version: u64,
 }
+
+/// An environment as people look at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = EnvironmentView)]
+pub struct View {
+    #[serde(flatten)]
+    pub environment: Environment,
+    pub application_name: String,
+    /// What stands in its way: its connection was revoked, say. Nothing of that
+    /// touches what runs in the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+}

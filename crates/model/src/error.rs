@@ -46,6 +46,9 @@ codes! {
     Internal = "internal", 500, "Something went wrong inside Landfall";
     StoreUnavailable = "store-unavailable", 503, "The database did not answer";
     RequestMalformed = "request-malformed", 400, "The request could not be read";
+    MethodNotAllowed = "method-not-allowed", 405, "That cannot be done to this path";
+    MediaTypeUnsupported = "media-type-unsupported", 415, "The body has another content type than this path takes";
+    RequestTimeout = "request-timeout", 503, "The request took too long";
     RequestTooLarge = "request-too-large", 413, "The request is too large";
     RateLimited = "rate-limited", 429, "Too many requests";
     Unauthenticated = "unauthenticated", 401, "Sign in first";
@@ -58,6 +61,7 @@ codes! {
     NameTaken = "name-taken", 409, "The name is already in use";
     LimitReached = "limit-reached", 422, "A limit of this organization is reached";
     IdempotencyKeyReused = "idempotency-key-reused", 422, "The idempotency key was used for another request";
+    IdempotencyKeyBusy = "idempotency-key-busy", 409, "The first request with this idempotency key is still running";
     MemberLastAdmin = "member-last-admin", 409, "An organization keeps at least one Admin";
 
     ConnectionAccountMalformed = "connection-account-malformed", 422, "That is not an AWS account id";

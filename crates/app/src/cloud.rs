@@ -1,0 +1,106 @@
+//! Asking a customer's account, so that a bad one never delays another: with a
+//! timeout and the connection's circuit breaker.
+
+use crate::App;
+use landfall_model::{
+    Code, Error,
+    connection::Connection,
+    driver::{Failure, FailureKind},
+    error::Result,
+};
+use std::{future::Future, time::Duration};
+
+/// How a question to the cloud ended, besides an answer.
+#[derive(Debug)]
+pub(crate) enum Silence {
+    /// The breaker is open or the cloud did not answer in time.
+    Unreachable,
+    Refused(Failure),
+}
+
+impl App {
+    /// `question`'s answer, if it comes in time.
+    pub(crate) async fn ask<T>(
+        &self,
+        connection: &Connection,
+        timeout: Duration,
+        question: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Silence> {
+        if self
+            .breakers
+            .open_until(&connection.id, self.now())
+            .is_some()
+        {
+            return Err(Silence::Unreachable);
+        }
+        // Real time, not the clock's: it bounds a socket, not a lifecycle.
+        match tokio::time::timeout(timeout, question).await {
+            Ok(Ok(answer)) => {
+                self.breakers.answered(&connection.id);
+                Ok(answer)
+            }
+            Ok(Err(failure)) => {
+                if matches!(
+                    failure.kind,
+                    FailureKind::Unavailable | FailureKind::Unknown
+                ) {
+                    self.breakers.silent(&connection.id, self.now());
+                } else {
+                    self.breakers.answered(&connection.id);
+                }
+                Err(Silence::Refused(failure))
+            }
+            Err(_) => {
+                self.breakers.silent(&connection.id, self.now());
+                Err(Silence::Unreachable)
+            }
+        }
+    }
+}
+
+impl Silence {
+    /// In words a user may read. `what` is what was asked for: "listing the
+    /// regions of 123456789012".
+    pub(crate) fn into_error(self, what: &str) -> Error {
+        match self {
+            Self::Unreachable => Error::new(
+                Code::CloudUnreachable,
+                format!("{what}: the cloud did not answer in time"),
+                "try again in a minute; 'landfall doctor' checks the configured endpoints",
+            ),
+            Self::Refused(failure) => failed(what, failure),
+        }
+    }
+}
+
+fn failed(what: &str, failure: Failure) -> Error {
+    let detail = format!("{what}: {} ({})", failure.message, failure.code);
+    match failure.kind {
+        FailureKind::Throttled => Error::new(Code::CloudThrottled, detail, "try again in a minute"),
+        FailureKind::Unavailable | FailureKind::Unknown => {
+            Error::new(Code::CloudUnreachable, detail, "try again in a minute")
+        }
+        FailureKind::Denied | FailureKind::NotSettled => {
+            let next_step = match (&failure.action, &failure.resource) {
+                (Some(action), Some(resource)) => format!(
+                    "allow {action} on {resource}, or verify the connection to see what to change"
+                ),
+                (Some(action), None) => {
+                    format!("allow {action}, or verify the connection to see what to change")
+                }
+                _ => "verify the connection: the failed check says what to change".to_owned(),
+            };
+            Error::new(Code::CloudDenied, detail, next_step)
+        }
+        FailureKind::Unauthorized => Error::new(
+            Code::ConnectionRevoked,
+            detail,
+            "verify the connection; if the grant was taken back by mistake, make it again",
+        ),
+        _ => Error::new(
+            Code::CloudRejected,
+            detail,
+            "correct what the message names, then try again",
+        ),
+    }
+}

@@ -1,0 +1,202 @@
+use super::{is_open, refuse_taken_name, regions};
+use crate::{Actor, App, Permission, audit, failed, members::limit_reached, names};
+use landfall_model::{
+    Code, Error,
+    connection::{AccountId, Connection, Method, Partition, State},
+    connector::Availability,
+    error::Result,
+    grant::GrantGuide,
+    id::{ConnectionId, WorkId},
+    store::Write,
+    work::{Job, NewWork},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What a client sends. Fields are text until they were checked, so that each
+/// fault gets its own code.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewConnection)]
+pub struct New {
+    pub name: String,
+    /// 12 digits.
+    pub account_id: String,
+    /// `assume-role` when absent.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// `aws` when absent.
+    #[serde(default)]
+    pub partition: Option<String>,
+    /// The regions you want to use; they can be chosen after connecting.
+    #[serde(default)]
+    pub regions: Vec<String>,
+    /// False leaves the reaper out: then Landfall never deletes.
+    #[serde(default)]
+    pub with_reaper: Option<bool>,
+    /// Always refused: a client that could choose its external id could take
+    /// somebody else's and use their role (the confused deputy).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub external_id: Option<Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = CreatedConnection)]
+pub struct Created {
+    pub connection: Connection,
+    pub grant: GrantGuide,
+}
+
+/// Makes a pending connection and says how to grant; Landfall looks for the
+/// grant from now on.
+pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
+    let target = new.account_id.clone();
+    let work = async {
+        app.limits.new_connection(actor.organization_id())?;
+        let connection = checked(app, &new, actor)?;
+        let connector = app.connector(connection.method)?;
+        if let Availability::Unavailable { reason, next_step } = connector.availability().await {
+            return Err(Error::new(
+                Code::ConnectionMethodUnavailable,
+                reason,
+                next_step,
+            ));
+        }
+        // Two requests at the same time must not both find the account free.
+        // Two replicas could: then there are two connections, each with its own
+        // external id and roles, and either can be disconnected.
+        let _one_at_a_time = app
+            .locks
+            .lock(format!("connections/{}", actor.organization_id()))
+            .await;
+        refuse_duplicate(app, actor, &connection).await?;
+        let detail = json!({
+            "name": connection.name,
+            "account_id": connection.account_id,
+            "partition": connection.partition,
+            "method": connection.method,
+            "with_reaper": connection.with_reaper,
+        });
+        let now = app.now();
+        let writes = vec![
+            Write::PutConnection(connection.clone()),
+            audit::entry(
+                app,
+                actor,
+                Permission::ConnectionCreate,
+                &connection.id,
+                detail,
+            ),
+            Write::Enqueue(NewWork {
+                id: WorkId::at(now, &*app.entropy),
+                organization_id: connection.organization_id.clone(),
+                job: Job::Detect {
+                    connection_id: connection.id.clone(),
+                },
+                run_at: now,
+            }),
+        ];
+        // The guide first: a connection that nobody can be told how to grant
+        // would only be in the way.
+        let grant = super::grant::guide(app, &connection).await?;
+        app.commit("creating the connection", writes).await?;
+        Ok(Created { connection, grant })
+    };
+    audit::attempt(app, actor, Permission::ConnectionCreate, &target, work).await
+}
+
+fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
+    names::display("name", &new.name)?;
+    if new.external_id.is_some() {
+        return Err(Error::new(
+            Code::ConnectionExternalIdRefused,
+            "the request brings an external id",
+            "leave the field out: the answer has the one that Landfall made",
+        )
+        .with_violation("external_id", "is made by the server", None));
+    }
+    let account_id: AccountId = new.account_id.parse().map_err(|error| {
+        Error::new(
+            Code::ConnectionAccountMalformed,
+            "the account id is malformed",
+            "copy the 12 digits from the account menu at the top right of the AWS console",
+        )
+        .with_violation("account_id", format!("{error}"), None)
+    })?;
+    let method = match new.method.as_deref() {
+        None | Some("assume-role") => Method::AssumeRole,
+        Some(_) => {
+            return Err(Error::new(
+                Code::ConnectionMethodUnavailable,
+                "this server does not know that method",
+                "use 'assume-role'",
+            )
+            .with_violation("method", "is unknown", None));
+        }
+    };
+    let partition: Partition = new
+        .partition
+        .as_deref()
+        .unwrap_or("aws")
+        .parse()
+        .map_err(|()| {
+            Error::new(
+                Code::ConnectionPartitionUnknown,
+                "Landfall does not know that partition",
+                "use 'aws', 'aws-us-gov' or 'aws-cn'",
+            )
+            .with_violation("partition", "is unknown", None)
+        })?;
+    regions::check_form(partition, &new.regions)?;
+    let now = app.now();
+    Ok(Connection {
+        id: ConnectionId::at(now, &*app.entropy),
+        organization_id: actor.organization_id().clone(),
+        name: new.name.clone(),
+        cloud: method.cloud(),
+        method,
+        account_id,
+        partition,
+        external_id: format!("lf-{}", hex::encode(app.entropy.array::<20>())),
+        regions: regions::tidy(&new.regions),
+        default_region: None,
+        with_reaper: new.with_reaper.unwrap_or(true),
+        grant_version: None,
+        grant_digest: None,
+        state: State::Pending { since: now },
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    })
+}
+
+async fn refuse_duplicate(app: &App, actor: &Actor, connection: &Connection) -> Result<()> {
+    let open: Vec<Connection> = app
+        .store
+        .connections(actor.organization_id())
+        .await
+        .map_err(failed("listing connections"))?
+        .into_iter()
+        .filter(is_open)
+        .collect();
+    let same = |one: &&Connection| {
+        one.account_id == connection.account_id
+            && one.partition == connection.partition
+            && one.method == connection.method
+    };
+    if let Some(existing) = open.iter().find(same) {
+        return Err(Error::new(
+            Code::ConnectionDuplicate,
+            format!(
+                "the connection '{}' is for that account already",
+                existing.name
+            ),
+            "use that one, or disconnect it first",
+        ));
+    }
+    if open.len() >= app.settings.quotas.connections {
+        return Err(limit_reached("connections"));
+    }
+    refuse_taken_name(app, actor, &connection.name, None).await
+}

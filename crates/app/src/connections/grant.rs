@@ -1,0 +1,88 @@
+use super::find;
+use crate::{Actor, App, Permission, audit, cloud::Silence};
+use landfall_model::{
+    Code, Error,
+    connection::{Connection, Method},
+    connector::{Availability, Connector},
+    error::Result,
+    grant::{GrantGuide, GrantSpec, ServerPrincipal},
+    id::ConnectionId,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A method and whether this server can offer it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = OfferedMethod)]
+pub struct Offered {
+    pub method: Method,
+    pub availability: Availability,
+}
+
+pub async fn methods(app: &App, actor: &Actor) -> Result<Vec<Offered>> {
+    audit::read(app, actor, Permission::ConnectionRead).await?;
+    let mut offered = Vec::new();
+    for (method, connector) in &app.connectors {
+        offered.push(Offered {
+            method: *method,
+            availability: connector.availability().await,
+        });
+    }
+    Ok(offered)
+}
+
+/// The ways to make the grant, with the template where the quick-create link
+/// reads it.
+pub async fn grant(app: &App, actor: &Actor, id: &ConnectionId) -> Result<GrantGuide> {
+    audit::read(app, actor, Permission::ConnectionRead).await?;
+    let connection = find(app, actor.organization_id(), id).await?;
+    guide(app, &connection).await
+}
+
+/// The CloudFormation template, for those who download it.
+pub async fn template(app: &App, actor: &Actor, id: &ConnectionId) -> Result<Value> {
+    audit::read(app, actor, Permission::ConnectionRead).await?;
+    let connection = find(app, actor.organization_id(), id).await?;
+    let connector = app.connector(connection.method)?;
+    Ok(spec(connector, &connection).await?.1.template)
+}
+
+pub(super) async fn guide(app: &App, connection: &Connection) -> Result<GrantGuide> {
+    let connector = app.connector(connection.method)?;
+    let (principal, spec) = spec(connector, connection).await?;
+    // Publishing again is harmless, and heals a bucket that was emptied.
+    connector
+        .publish(connection, &spec)
+        .await
+        .map_err(|failure| Silence::Refused(failure).into_error("publishing the template"))?;
+    Ok(connector.guide(connection, &spec, &principal))
+}
+
+pub(super) async fn spec(
+    connector: &Arc<dyn Connector>,
+    connection: &Connection,
+) -> Result<(ServerPrincipal, GrantSpec)> {
+    let principal = connector.principal().await.map_err(|failure| {
+        Error::new(
+            Code::ConnectionMethodUnavailable,
+            format!(
+                "this server's own identity is not available: {}",
+                failure.message
+            ),
+            "the operator runs 'landfall doctor' on the server: it says what is missing",
+        )
+        .with_source(failure)
+    })?;
+    let spec = match connection.method {
+        Method::AssumeRole => {
+            return Err(Error::new(
+                Code::ConnectionMethodUnavailable,
+                "no policy yet",
+                "wait",
+            ));
+        }
+    };
+    Ok((principal, spec))
+}

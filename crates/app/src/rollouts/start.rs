@@ -1,0 +1,67 @@
+use super::{enqueue, refuse_while_running};
+use crate::{Actor, App, Permission, approval, audit, connections, environments, plans};
+use landfall_model::{
+    Code, Error,
+    approval::ApprovedPlan,
+    error::Result,
+    id::{PlanId, RolloutId},
+    plan,
+    rollout::{Rollout, State},
+    store::Write,
+};
+use serde_json::json;
+
+/// Runs an approved plan, if the world is still as it was planned.
+pub async fn start(app: &App, actor: &Actor, plan_id: &PlanId) -> Result<Rollout> {
+    let work = async {
+        let organization = actor.organization_id();
+        let mut plan = plans::find(app, organization, plan_id).await?;
+        // Checks state and digest; the engine makes its own from the store.
+        ApprovedPlan::from_stored(plan.clone()).map_err(approval::refused)?;
+        let plan::State::Approved { approval } = plan.state.clone() else {
+            return Err(Error::new(
+                Code::PlanState,
+                format!("the plan is {}: a plan is used once", plan.state.as_str()),
+                "make a new plan",
+            ));
+        };
+        let mut environment = environments::find(app, organization, &plan.environment_id).await?;
+        refuse_while_running(app, &environment).await?;
+        let connection = connections::find(app, organization, &environment.connection_id).await?;
+        let connection = connections::ensure_fresh(app, connection).await?;
+        connections::require_connected(&connection)?;
+        plans::refuse_stale(app, &plan, &environment, &connection).await?;
+
+        let now = app.now();
+        let rollout = Rollout {
+            id: RolloutId::at(now, &*app.entropy),
+            organization_id: organization.clone(),
+            environment_id: environment.id.clone(),
+            plan_id: plan_id.clone(),
+            started_by: actor.name().to_owned(),
+            started_by_role: actor.role(),
+            state: State::Queued { since: now },
+            created_at: now,
+            version: 1,
+        };
+        plan.state = plan::State::Used {
+            approval,
+            rollout_id: rollout.id.clone(),
+        };
+        plan.version += 1;
+        environment.version += 1;
+        let detail = json!({ "rollout": rollout.id, "digest": plan.digest });
+        let writes = vec![
+            // The lock of the environment: two starts, or a start and a
+            // deletion, have read the same version, and one of them conflicts.
+            Write::PutEnvironment(environment),
+            Write::PutPlan(plan),
+            Write::PutRollout(rollout.clone()),
+            audit::entry(app, actor, Permission::RolloutStart, plan_id, detail),
+            enqueue(app, &rollout),
+        ];
+        app.commit("starting the rollout", writes).await?;
+        Ok(rollout)
+    };
+    audit::attempt(app, actor, Permission::RolloutStart, plan_id.as_str(), work).await
+}
