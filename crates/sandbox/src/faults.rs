@@ -25,6 +25,7 @@ pub enum FaultKind {
     /// Accepted and done, but the connection closes before the answer.
     LostAnswer,
     /// A 500 before anything is done.
+    #[serde(rename = "http_500")]
     Http500,
     /// The service's throttling error before anything is done.
     Throttle,

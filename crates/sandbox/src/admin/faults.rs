@@ -29,9 +29,21 @@ fn once() -> u32 {
 
 pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
-    body: Result<Json<NewFault>, JsonRejection>,
+    body: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Value>, AdminError> {
-    let Json(new) = body?;
+    let Json(body) = body?;
+    // A misspelt field would make a fault that hits more than was meant, and
+    // `flatten` cannot refuse it.
+    const KNOWN: [&str; 5] = ["kind", "code", "message", "match", "times"];
+    let mut keys = body
+        .as_object()
+        .into_iter()
+        .flat_map(|fields| fields.keys());
+    if let Some(unknown) = keys.find(|key| !KNOWN.contains(&key.as_str())) {
+        return Err(AdminError::Request(format!("unknown field {unknown}")));
+    }
+    let new: NewFault =
+        serde_json::from_value(body).map_err(|error| AdminError::Request(error.to_string()))?;
     if new.times == 0 {
         return Err(AdminError::Request("times must be at least 1".to_owned()));
     }

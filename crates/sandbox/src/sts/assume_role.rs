@@ -119,8 +119,12 @@ impl<'p> Ask<'p> {
                 "Member must have length less than or equal to 10",
             ));
         }
+        let role_arn = params.required("RoleArn")?;
+        if !role_arn.starts_with("arn:aws:iam::") || !role_arn.contains(":role/") {
+            return Err(AwsError::validation(format!("{role_arn} is invalid")));
+        }
         Ok(Self {
-            role_arn: params.required("RoleArn")?,
+            role_arn,
             session_name,
             external_id,
             duration: duration(params)?,
