@@ -29,6 +29,7 @@ pub struct Workload {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
+#[schema(as = ApplicationState)]
 pub enum State {
     Active,
     /// Gone from Landfall's lists; what its environments made is retained.

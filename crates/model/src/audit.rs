@@ -10,6 +10,7 @@ use serde_json::Value;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[schema(as = AuditActor)]
 pub enum Actor {
     Member {
         member_id: MemberId,
@@ -38,6 +39,7 @@ pub struct NewEntry {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct Entry {
     /// Counts from 1 in each organization, without gaps.
     pub seq: u64,

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
     utoipa::ToSchema,
 )]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = CheckOutcome)]
 pub enum Outcome {
     Pass,
     /// Works, but something should be changed; the remedy says what.
@@ -64,6 +65,7 @@ pub struct Check {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = CheckTrigger)]
 pub enum Trigger {
     Detection,
     Request,

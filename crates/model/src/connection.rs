@@ -52,6 +52,7 @@ impl std::fmt::Display for Cloud {
     utoipa::ToSchema,
 )]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = ConnectionMethod)]
 pub enum Method {
     AssumeRole,
 }
@@ -174,6 +175,7 @@ impl std::fmt::Display for AccountId {
 /// (said by a person, final).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
+#[schema(as = ConnectionState)]
 pub enum State {
     /// Waiting for the customer to make the grant; detection looks for it.
     Pending { since: Timestamp },

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
     utoipa::ToSchema,
 )]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = EnvironmentKind)]
 pub enum Kind {
     Production,
     Development,
@@ -39,6 +40,7 @@ impl Kind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = EnvironmentRuntime)]
 pub enum Runtime {
     Serverless,
 }
@@ -55,6 +57,7 @@ pub enum ApprovalPolicy {
 /// What Score leaves out. Absent means the default of the environment's kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EnvironmentSettings)]
 pub struct Settings {
     /// Container images by `workload.container`; replaces the Score file's
     /// `image: "."`, and any other.
@@ -82,6 +85,7 @@ pub struct Settings {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
+#[schema(as = EnvironmentState)]
 pub enum State {
     Active,
     /// Gone from Landfall's lists; every resource it made is retained.

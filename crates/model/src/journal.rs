@@ -21,6 +21,7 @@ use serde_json::Value;
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
 )]
 #[serde(tag = "kind", content = "id", rename_all = "kebab-case")]
+#[schema(as = JournalStream)]
 pub enum Stream {
     Rollout(RolloutId),
     Destruction(DestructionId),
@@ -38,6 +39,7 @@ impl Stream {
 /// The call that an attempt is about to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "call", rename_all = "kebab-case")]
+#[schema(as = JournalCall)]
 pub enum Call {
     Create {
         /// References resolved: exactly what is sent.
@@ -55,6 +57,7 @@ pub enum Call {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[schema(as = JournalEventKind)]
 pub enum EventKind {
     Started,
     /// About to call. If we die now, the next start repeats the call with the
@@ -117,6 +120,7 @@ pub enum EventKind {
 
 /// One line of a journal. `seq` counts from 1 in each stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JournalEvent)]
 pub struct Event {
     pub stream: Stream,
     pub seq: u64,

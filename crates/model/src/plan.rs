@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[schema(as = PlannedChange)]
 pub enum Change {
     Create {
         #[schema(value_type = Object)]
@@ -72,6 +73,7 @@ impl Change {
 
 /// What a plan does with one address, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PlannedAction)]
 pub struct Action {
     pub address: Address,
     pub type_name: String,
@@ -84,6 +86,7 @@ pub struct Action {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PlanSummary)]
 pub struct Summary {
     pub create: u32,
     pub update: u32,
@@ -96,6 +99,7 @@ pub struct Summary {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
+#[schema(as = PlanState)]
 pub enum State {
     /// Waits for a person.
     Proposed,

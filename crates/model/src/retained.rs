@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = RetainedReason)]
 pub enum Reason {
     /// Taken out of the Score file or the blueprint.
     NoLongerWanted,
@@ -40,6 +41,7 @@ impl Reason {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
+#[schema(as = RetainedState)]
 pub enum State {
     Retained,
     /// Approved by a person; the reaper is at work or will be.

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 /// `Canceling`; `Failed` and `Canceled` can be resumed (→ `Queued`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
+#[schema(as = RolloutState)]
 pub enum State {
     Queued {
         since: Timestamp,
