@@ -77,10 +77,11 @@ impl Instant {
 
 /// Where machine time comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Source {
+enum Source {
     #[default]
     Machine,
     /// Stands still at these milliseconds, for tests of pure functions.
+    #[cfg(test)]
     Frozen(i64),
 }
 
@@ -103,7 +104,7 @@ impl SimClock {
         Self::start_from(Source::Machine, speed)
     }
 
-    pub fn start_from(source: Source, speed: f64) -> Self {
+    fn start_from(source: Source, speed: f64) -> Self {
         let machine = read(source);
         Self {
             origin_machine: machine,
@@ -115,6 +116,7 @@ impl SimClock {
     }
 
     /// A clock that stands still until it is moved.
+    #[cfg(test)]
     pub fn frozen(at: Instant) -> Self {
         Self::start_from(Source::Frozen(at.0), 1.0)
     }
@@ -169,10 +171,47 @@ impl SimClock {
 )]
 fn read(source: Source) -> i64 {
     match source {
+        #[cfg(test)]
         Source::Frozen(millis) => millis,
         Source::Machine => {
             let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
             i64::try_from(now).unwrap_or(i64::MAX)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_simulated_time_hurries_and_a_move_shifts_both() {
+        let mut clock = SimClock::frozen(Instant(1_000_000));
+        clock.speed = 600.0;
+        clock.source = Source::Frozen(1_001_000);
+        assert_eq!(clock.now(), Instant(1_600_000));
+        assert_eq!(clock.wall(), Instant(1_001_000));
+        clock.advance(Duration::from_secs(3_600));
+        assert_eq!(clock.now(), Instant(5_200_000));
+        assert_eq!(clock.wall(), Instant(4_601_000));
+        assert_eq!(clock.machine(), Instant(1_001_000));
+    }
+
+    #[test]
+    fn another_speed_continues_without_a_jump() {
+        let mut clock = SimClock::frozen(Instant(0));
+        clock.speed = 100.0;
+        clock.source = Source::Frozen(50);
+        clock.set_speed(2.0);
+        assert_eq!(clock.now(), Instant(5_000));
+        clock.source = Source::Frozen(60);
+        assert_eq!(clock.now(), Instant(5_020));
+    }
+
+    #[test]
+    fn dates_are_written_as_aws_writes_them() {
+        let at = Instant(1_448_092_800_123);
+        assert_eq!(at.iso8601(), "2015-11-21T08:00:00Z");
+        assert_eq!(at.iso8601_millis(), "2015-11-21T08:00:00.123Z");
     }
 }

@@ -10,10 +10,6 @@ pub struct Rng {
 }
 
 impl Rng {
-    pub fn seeded(seed: u64) -> Self {
-        Self { state: seed }
-    }
-
     /// A generator for one purpose, so that drawing for one purpose never
     /// shifts what another purpose draws.
     pub fn seeded_for(seed: u64, purpose: &str) -> Self {

@@ -14,6 +14,4 @@ pub(crate) use authorize::{complete, exists, layers, managed_document, of_role};
 pub(crate) use caller::ADMINISTRATOR;
 pub use caller::{Caller, CallerKind, Session};
 pub use context::Context;
-pub use state::{
-    Grants, ManagedPolicy, Moment, NewPolicy, NewRole, PolicyVersion, Role, State, Versioned,
-};
+pub use state::{ManagedPolicy, Moment, NewPolicy, NewRole, Role, State};

@@ -13,17 +13,6 @@ impl Params {
         Self(form_urlencoded::parse(body).into_owned().collect())
     }
 
-    pub fn from_pairs<K: Into<String>, V: Into<String>>(
-        pairs: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(k, v)| (k.into(), v.into()))
-                .collect(),
-        )
-    }
-
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -83,10 +72,6 @@ impl Params {
             .filter_map(|member| member.0.get("").cloned())
             .collect()
     }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
-    }
 }
 
 fn lower_first(name: &str) -> String {
@@ -94,4 +79,43 @@ fn lower_first(name: &str) -> String {
     chars.next().map_or_else(String::new, |first| {
         first.to_lowercase().chain(chars).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_keep_their_numbers_order() {
+        let body = (1..=11)
+            .map(|i| format!("Tags.member.{i}.Key=k{i}&Tags.member.{i}.Value=v%20{i}"))
+            .collect::<Vec<_>>()
+            .join("&");
+        let params = Params::parse(body.as_bytes());
+        let keys: Vec<_> = params
+            .members("Tags")
+            .iter()
+            .map(|tag| {
+                (
+                    tag.get("Key").unwrap().to_owned(),
+                    tag.get("Value").unwrap().to_owned(),
+                )
+            })
+            .collect();
+        assert_eq!(keys.len(), 11);
+        assert_eq!(keys[1], ("k2".to_owned(), "v 2".to_owned()));
+        assert_eq!(keys[10], ("k11".to_owned(), "v 11".to_owned()));
+    }
+
+    #[test]
+    fn lists_nest() {
+        let params = Params::parse(
+            b"E.member.1.Values.member.1=a&E.member.1.Values.member.2=b&E.member.x=c",
+        );
+        let members = params.members("E");
+        assert_eq!(members.len(), 1);
+        assert_eq!(members[0].values("Values"), ["a", "b"]);
+        assert!(params.required("Absent").is_err());
+        assert!(Params::parse(b"N=x").integer("N").is_err());
+    }
 }

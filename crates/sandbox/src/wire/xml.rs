@@ -99,3 +99,20 @@ fn escape_into(out: &mut String, value: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_escaped_and_stays_legal_xml() {
+        let mut xml = Xml::new();
+        xml.text("A", "<&>\"\r\u{1}\n")
+            .maybe("B", None::<&str>)
+            .texts("C", ["x", "y"]);
+        assert_eq!(
+            xml.as_str(),
+            "<A>&lt;&amp;&gt;&quot;&#xD;\n</A><C><member>x</member><member>y</member></C>"
+        );
+    }
+}

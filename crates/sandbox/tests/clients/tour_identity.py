@@ -9,6 +9,8 @@ Exits 0 when every step answered as AWS would, prints the first that did not.
 import datetime
 import json
 import sys
+import urllib.error
+import urllib.request
 
 import boto3
 from botocore.config import Config
@@ -92,8 +94,23 @@ def who_am_i():
     )
 
 
+def presigned():
+    """A signature in the query string, as tokens for EKS are made."""
+    url = client("sts", CUSTOMER).generate_presigned_url(
+        "get_caller_identity", ExpiresIn=60, HttpMethod="GET"
+    )
+    with urllib.request.urlopen(url) as answer:
+        assert CUSTOMER["id"] in answer.read().decode()
+    try:
+        urllib.request.urlopen(url.replace("X-Amz-Expires=60", "X-Amz-Expires=61"))
+    except urllib.error.HTTPError as error:
+        assert error.code == 403 and b"SignatureDoesNotMatch" in error.read()
+    else:
+        raise AssertionError("a changed presigned URL was accepted")
+
+
 def connect():
-    """Two roles as a customer grants them, and who can become them."""
+    """A role as a customer grants it, and who can become it."""
     iam = client("iam", CUSTOMER)
     boundary = iam.create_policy(
         PolicyName="tour-boundary",
@@ -338,6 +355,7 @@ def reads():
 
 def main():
     who_am_i()
+    presigned()
     role, session, boundary = connect()
     durations(role)
     session_policies(role)

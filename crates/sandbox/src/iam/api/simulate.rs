@@ -3,7 +3,7 @@
 use super::Api;
 use crate::iam::policy::{Decision, Form, Layer, Layers, Policy, Request, Verdict};
 use crate::iam::state::no_entity;
-use crate::iam::{Caller, CallerKind, Context, complete, layers, managed_document, of_role};
+use crate::iam::{Caller, CallerKind, Context, complete, layers, of_role};
 use crate::wire::{AwsError, Reply, Xml};
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -6,11 +6,9 @@ mod evaluate;
 mod layers;
 mod pattern;
 
-pub use condition::{Condition, Operator};
-pub use document::{Effect, Form, Policy, PolicyError, Principals, Set, Statement};
-pub use evaluate::{Named, Request, Verdict, evaluate};
+pub use document::{Effect, Form, Policy, PolicyError, Statement};
+pub use evaluate::{Named, Request, Verdict};
 pub use layers::{Decision, Layer, Layers};
-pub use pattern::{arn_like, wildcard};
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use super::evaluate::evaluate;
+use super::pattern::{arn_like, wildcard};
 use super::*;
 use crate::iam::Context;
 use proptest::prelude::*;
