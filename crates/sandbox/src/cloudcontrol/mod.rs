@@ -1,25 +1,32 @@
-use crate::iam::Caller;
-use crate::shared::{Shared, WorldGuard};
-use crate::wire::{AwsError, Call, Reply};
-use serde::{Deserialize, Serialize};
+//! Cloud Control: every resource type through one asynchronous protocol.
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Region {}
+mod admin;
+mod api;
+mod env;
+mod failure;
+mod iam_backed;
+mod inventory;
+mod operate;
+mod patch;
+mod permissions;
+mod read;
+mod requests;
+mod rules;
+mod settle;
+mod state;
+mod targets;
 
-pub(crate) fn handle(_shared: &Shared, _caller: &Caller, call: &Call) -> Result<Reply, AwsError> {
-    Err(AwsError::bad("InvalidAction", call.operation.clone()))
-}
-
-/// Applies what simulated time has brought since. Called before every
-/// request; must write through the guard only when something is due.
-pub(crate) fn settle(_world: &mut WorldGuard<'_>) {}
-
-/// Every resource of an account, for `GET /_sandbox/inventory`.
-pub(crate) fn inventory(_world: &crate::world::World, _account: &str) -> Vec<serde_json::Value> {
-    Vec::new()
-}
-
-/// Routes under `/_sandbox/resources`.
-pub(crate) fn admin_router(_shared: std::sync::Arc<Shared>) -> axum::Router {
-    axum::Router::new()
-}
+pub(crate) use admin::router as admin_router;
+pub(crate) use api::handle;
+pub(crate) use env::{Env, Place, strings, text};
+pub(crate) use failure::{Failure, HandlerErrorCode};
+pub(crate) use inventory::inventory;
+pub(crate) use operate::{Request, create, delete, update};
+pub(crate) use requests::{Progress, progress};
+pub(crate) use rules::{
+    CLUSTER, LISTENER, LISTENER_RULE, LOAD_BALANCER, SERVICE, cluster_name, of as rules_of,
+    task_definition,
+};
+pub(crate) use settle::{settle, settle_until};
+pub use state::Region;
+pub(crate) use state::Resource;
