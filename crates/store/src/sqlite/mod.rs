@@ -1,0 +1,143 @@
+//! SQLite: one writer and several readers on one file, in WAL mode.
+
+use crate::{error::database, migrations};
+use landfall_model::store::StoreResult;
+use sqlx::{
+    ConnectOptions, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{str::FromStr, time::Duration};
+
+const READERS: u32 = 4;
+
+/// Another process on the same file (a backup, a curious `sqlite3`) holds the
+/// write lock for moments; longer is an error worth showing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For a connection of ours: behind this many writes in line, say so.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Sqlite {
+    /// A single connection. SQLite has one writer at a time anyway, and waiting
+    /// in line for this one is fair and free, while waiting for the file's lock
+    /// is neither.
+    pub(crate) writer: SqlitePool,
+    pub(crate) readers: SqlitePool,
+}
+
+/// Where the database is.
+pub(crate) enum Place {
+    File(SqliteConnectOptions),
+    /// Gone with its only connection.
+    Memory(SqliteConnectOptions),
+}
+
+impl Place {
+    pub(crate) fn parse(url: &str) -> StoreResult<Self> {
+        let options =
+            SqliteConnectOptions::from_str(url).map_err(database("read the database URL"))?;
+        Ok(if url.contains(":memory:") || url.contains("mode=memory") {
+            // A shared cache has locks that the busy timeout does not wait for.
+            Self::Memory(options.shared_cache(false))
+        } else {
+            Self::File(options)
+        })
+    }
+}
+
+/// What every connection has, writer or reader.
+fn with_defaults(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        // On macOS an ordinary fsync leaves the data in the disk's cache.
+        .pragma("fullfsync", "ON")
+        .pragma("checkpoint_fullfsync", "ON")
+        .disable_statement_logging()
+}
+
+/// Opens the database, making it if it does not exist, and brings its schema
+/// up to date.
+pub(crate) async fn open(place: Place) -> StoreResult<Sqlite> {
+    match place {
+        Place::Memory(options) => {
+            let writer = writer(with_defaults(options)).await?;
+            migrate(&writer).await?;
+            Ok(Sqlite {
+                readers: writer.clone(),
+                writer,
+            })
+        }
+        Place::File(options) => {
+            create_private(&options)?;
+            let options = with_defaults(options);
+            let writer = writer(options.clone()).await?;
+            migrate(&writer).await?;
+            let readers = readers(options).await?;
+            Ok(Sqlite { writer, readers })
+        }
+    }
+}
+
+async fn writer(options: SqliteConnectOptions) -> StoreResult<SqlitePool> {
+    let options = options
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was acknowledged must survive. In WAL mode NORMAL survives a
+        // killed process, but after a power loss the last commits may be gone:
+        // an intent that was on its way to the cloud would be forgotten, and
+        // its resource made twice. FULL costs one fsync a commit.
+        .synchronous(SqliteSynchronous::Full);
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        // Never let go: an in-memory database is its connection, and closing
+        // a file's last connection checkpoints it, which is slow.
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(database("open the database"))
+}
+
+async fn readers(options: SqliteConnectOptions) -> StoreResult<SqlitePool> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .test_before_acquire(false)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A read that writes is a mistake that would wait for the writer.
+        .connect_with(options.pragma("query_only", "ON"))
+        .await
+        .map_err(database("open the database"))
+}
+
+/// Inside one transaction that holds the write lock: two processes that open a
+/// new file together do not both make the tables.
+async fn migrate(writer: &SqlitePool) -> StoreResult<()> {
+    let operation = "migrate the database";
+    let mut transaction = writer
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(database(operation))?;
+    migrations::run(&migrations::sqlite(), &mut *transaction)
+        .await
+        .map_err(database(operation))?;
+    transaction.commit().await.map_err(database(operation))
+}
+
+/// Makes the file readable by its owner alone; SQLite gives its journal files
+/// the same permissions. It holds every customer's plans and the hashes of
+/// their tokens.
+fn create_private(options: &SqliteConnectOptions) -> StoreResult<()> {
+    let mut file = std::fs::OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    match file.open(options.get_filename()) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(database("create the database file")(error)),
+    }
+}
