@@ -1,0 +1,31 @@
+mod applications;
+mod audit;
+mod connections;
+mod diagram;
+mod environments;
+mod errors;
+mod overview;
+mod plans;
+mod retained;
+mod rollouts;
+mod settings;
+mod sign_in;
+
+use crate::{Shared, live};
+use axum::{Router, routing::get};
+
+pub fn router() -> Router<Shared> {
+    Router::new()
+        .route("/live", get(live::live))
+        .merge(overview::routes())
+        .merge(sign_in::routes())
+        .merge(connections::routes())
+        .merge(applications::routes())
+        .merge(environments::routes())
+        .merge(plans::routes())
+        .merge(rollouts::routes())
+        .merge(retained::routes())
+        .merge(audit::routes())
+        .merge(settings::routes())
+        .merge(errors::routes())
+}
