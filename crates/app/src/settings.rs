@@ -11,6 +11,11 @@ pub struct Settings {
     pub planning: Planning,
     pub worker: Worker,
     pub rates: Rates,
+    /// How people reach a load balancer, when not by its own DNS name (a
+    /// simulated or private cloud): the scheme, host and port of an endpoint's
+    /// URL are replaced by this, in which `{host}` is the DNS name. The
+    /// endpoint's path follows.
+    pub deployment_url: Option<String>,
 }
 
 /// How much one organization may have.
@@ -167,6 +172,8 @@ pub struct Rates {
     pub requests_burst: u32,
     /// Refused sign-ins from one address.
     pub failures_per_minute: u32,
+    /// Live streams of one organization at the same time.
+    pub streams: usize,
     /// New connections of one organization.
     pub connections_per_hour: u32,
 }
@@ -177,6 +184,7 @@ impl Default for Rates {
             requests_per_second: 50,
             requests_burst: 400,
             failures_per_minute: 30,
+            streams: 200,
             connections_per_hour: 120,
         }
     }
