@@ -4,12 +4,21 @@
 use crate::settings::Rates;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use landfall_model::{Code, Error, error::Result, id::OrganizationId};
-use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 pub(crate) struct Limits {
     requests: DefaultKeyedRateLimiter<OrganizationId>,
     refused: DefaultKeyedRateLimiter<IpAddr>,
     connections: DefaultKeyedRateLimiter<OrganizationId>,
+    streams: Arc<Mutex<HashMap<OrganizationId, usize>>>,
+    most_streams: usize,
 }
 
 fn at_least_one(count: u32) -> NonZeroU32 {
@@ -26,6 +35,8 @@ impl Limits {
             connections: RateLimiter::keyed(Quota::per_hour(at_least_one(
                 rates.connections_per_hour,
             ))),
+            streams: Arc::default(),
+            most_streams: rates.streams,
         }
     }
 
@@ -43,11 +54,47 @@ impl Limits {
         check(&self.connections, organization, what)
     }
 
+    pub(crate) fn stream(&self, organization: &OrganizationId) -> Result<StreamSlot> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = streams.entry(organization.clone()).or_insert(0);
+        if *open >= self.most_streams {
+            return Err(Error::new(
+                Code::RateLimited,
+                "too many open streams",
+                "close some, then try again",
+            ));
+        }
+        *open += 1;
+        Ok(StreamSlot {
+            organization: organization.clone(),
+            streams: self.streams.clone(),
+        })
+    }
+
     /// Forgets keys that are back to full, so that memory follows use.
     pub(crate) fn sweep(&self) {
         self.requests.retain_recent();
         self.refused.retain_recent();
         self.connections.retain_recent();
+    }
+}
+
+/// One open stream; dropping it makes room for another.
+#[derive(Debug)]
+pub struct StreamSlot {
+    organization: OrganizationId,
+    streams: Arc<Mutex<HashMap<OrganizationId, usize>>>,
+}
+
+impl Drop for StreamSlot {
+    fn drop(&mut self) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = streams.get_mut(&self.organization) {
+            *open -= 1;
+            if *open == 0 {
+                streams.remove(&self.organization);
+            }
+        }
     }
 }
 

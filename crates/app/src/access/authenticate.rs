@@ -1,5 +1,5 @@
 use super::Actor;
-use crate::{App, audit, failed, secret};
+use crate::{App, audit, failed, limits::StreamSlot, secret};
 use landfall_model::{
     Code, Error,
     audit::Actor as AuditActor,
@@ -70,6 +70,18 @@ pub async fn refresh(app: &App, actor: &Actor) -> Result<Actor> {
         .map_err(failed("looking up the token"))?
         .ok_or_else(unauthenticated)?;
     from_token(app, &token, None).await
+}
+
+/// Counts a request of the actor's organization; [`Code::RateLimited`] when it
+/// is one too many.
+pub fn admit(app: &App, actor: &Actor) -> Result<()> {
+    app.limits.request(&actor.organization_id)
+}
+
+/// Counts a live stream of the actor's organization for as long as the answer
+/// is held.
+pub fn admit_stream(app: &App, actor: &Actor) -> Result<StreamSlot> {
+    app.limits.stream(&actor.organization_id)
 }
 
 async fn from_token(app: &App, token: &Token, remote: Option<IpAddr>) -> Result<Actor> {

@@ -3,7 +3,7 @@
 mod authenticate;
 mod permission;
 
-pub use authenticate::{authenticate, authenticate_session, refresh};
+pub use authenticate::{admit, admit_stream, authenticate, authenticate_session, refresh};
 pub use permission::Permission;
 
 use landfall_model::{

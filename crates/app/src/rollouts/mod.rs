@@ -41,6 +41,11 @@ pub async fn list(
         .map_err(failed("listing rollouts"))
 }
 
+pub async fn show(app: &App, actor: &Actor, id: &RolloutId) -> Result<Rollout> {
+    audit::read(app, actor, Permission::RolloutRead).await?;
+    find(app, actor.organization_id(), id).await
+}
+
 /// Where every node is, folded from the journal.
 pub async fn progress(app: &App, actor: &Actor, id: &RolloutId) -> Result<RolloutProgress> {
     audit::read(app, actor, Permission::RolloutRead).await?;

@@ -1,0 +1,12 @@
+pub(crate) mod change;
+pub(crate) mod checks;
+pub(crate) mod create;
+pub(crate) mod disconnect;
+pub(crate) mod grant;
+pub(crate) mod list;
+pub(crate) mod regions;
+pub(crate) mod remaining;
+pub(crate) mod show;
+pub(crate) mod stream;
+pub(crate) mod template;
+pub(crate) mod verify;

@@ -1,0 +1,26 @@
+use crate::{
+    Shared,
+    extract::{Caller, Nothing, Path},
+    problem::Answer,
+};
+use axum::{Json, extract::State};
+use landfall_app::rollouts;
+use landfall_model::{id::RolloutId, rollout::Rollout};
+
+/// Go on with a failed or canceled rollout
+#[utoipa::path(
+    post,
+    path = "/rollouts/{id}/resume",
+    tag = "rollouts",
+    operation_id = "rollouts_resume",
+    params(("id" = RolloutId, Path)),
+    responses((status = OK, body = Rollout)),
+)]
+pub(crate) async fn handle(
+    State(app): State<Shared>,
+    Caller(actor): Caller,
+    Path(id): Path<RolloutId>,
+    Nothing: Nothing,
+) -> Answer<Json<Rollout>> {
+    Ok(Json(rollouts::resume(&app, &actor, &id).await?))
+}

@@ -1,0 +1,2 @@
+pub(crate) mod put;
+pub(crate) mod remove;
