@@ -4,49 +4,9 @@
 //! defaults and people add their own; neither is a difference, and neither is
 //! ever removed.
 
-use crate::{
-    driver::PatchOperation,
-    graph::{Address, Node},
-    id::EnvironmentId,
-};
+use crate::{driver::PatchOperation, graph::Node};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// The tag that holds the environment's id.
-pub const TAG_ENVIRONMENT: &str = "landfall:environment";
-/// The tag that holds the node's address.
-pub const TAG_ADDRESS: &str = "landfall:address";
-
-/// The tags of a resource, in whichever of AWS's shapes: a list of `Key` and
-/// `Value` or a map, under a property whose name ends in `Tags`.
-pub fn tags(properties: &Value) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for (name, value) in properties.as_object().into_iter().flatten() {
-        if !name.ends_with("Tags") && name != "tags" {
-            continue;
-        }
-        match value {
-            Value::Array(items) => found.extend(items.iter().filter_map(|item| {
-                let pair = key_value(item)?;
-                Some((pair.0.to_owned(), pair.1.as_str()?.to_owned()))
-            })),
-            Value::Object(members) => found.extend(
-                members
-                    .iter()
-                    .filter_map(|(key, item)| Some((key.clone(), item.as_str()?.to_owned()))),
-            ),
-            _ => {}
-        }
-    }
-    found
-}
-
-/// Whether the tags say that this is `address` of `environment`.
-pub fn belongs_to(properties: &Value, environment: &EnvironmentId, address: &Address) -> bool {
-    let tags = tags(properties);
-    tags.get(TAG_ENVIRONMENT).map(String::as_str) == Some(environment.as_str())
-        && tags.get(TAG_ADDRESS).map(String::as_str) == Some(address.as_str())
-}
+use std::collections::BTreeSet;
 
 /// How a resource differs from what is wanted of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -283,7 +243,7 @@ fn covers(pointers: &BTreeSet<String>, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Lookup, Replacement};
+    use crate::graph::{Address, Lookup, Replacement};
     use serde_json::json;
 
     fn node(create_only: &[&str], write_only: &[&str]) -> Node {
@@ -369,22 +329,6 @@ mod tests {
         assert!(!alike(&json!(["a", "a"]), &json!(["a", "b"])));
         assert!(!alike(&json!("1"), &json!("2")));
         assert!(!alike(&json!({"a": 1}), &json!({"b": 1})));
-    }
-
-    #[test]
-    fn tags_are_read_in_every_shape() {
-        let environment: EnvironmentId = "env_0190b5c8e0f07c3f8a1d2b3c4d5e6f70".parse().unwrap();
-        let address = Address::new("db.instance");
-        let list = json!({"HostedZoneTags": [
-            {"Key": TAG_ENVIRONMENT, "Value": environment.as_str()},
-            {"Key": TAG_ADDRESS, "Value": "db.instance"},
-        ]});
-        let map =
-            json!({"Tags": {TAG_ENVIRONMENT: environment.as_str(), TAG_ADDRESS: "db.instance"}});
-        assert!(belongs_to(&list, &environment, &address));
-        assert!(belongs_to(&map, &environment, &address));
-        assert!(!belongs_to(&map, &environment, &Address::new("other")));
-        assert!(!belongs_to(&json!({}), &environment, &address));
     }
 
     #[test]
