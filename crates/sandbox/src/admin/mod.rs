@@ -3,6 +3,19 @@
 //!
 //! Unauthenticated, on loopback only. Bodies are JSON with a JSON content type,
 //! which a web page of another origin cannot send without asking first.
+//!
+//! | request | body or query |
+//! | --- | --- |
+//! | `POST faults` | `{"kind": "fail" \| "fail_with_identifier" \| "never_ends" \| "lost_answer" \| "http_500" \| "throttle", "code", "message", "match": {"account", "region", "service", "operation", "type", "identifier"}, "times": 1}`; `GET` lists, `DELETE` clears |
+//! | `POST clock` | `{"advance_seconds": N}` moves simulated and wall time; `GET` shows them |
+//! | `POST settings` | `{"throttle", "error_rate", "iam_lag_seconds"}`, each optional |
+//! | `POST iam/role` | `{"account", "role", "delete": true}` or any of `"trust"`, `"inline": {name: document or null}`, `"attach"`, `"detach"`, `"boundary"`, `"max_session_duration"`, `"tags"`; `"immediate": true` skips the lag |
+//! | `POST iam/scp` | `{"account", "policy": document or null}` |
+//! | `POST regions` | `{"account", "region", "enabled"}`, for opt-in regions |
+//! | `POST resources/…` | see [`crate::cloudcontrol`] |
+//! | `POST reset` | everything but accounts and keys is forgotten |
+//! | `GET inventory` | accounts with roles, policies, resources |
+//! | `GET requests` | `?after=SEQ&limit&service&operation&account&type` |
 
 mod error;
 mod faults;

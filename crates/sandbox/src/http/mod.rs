@@ -1,5 +1,6 @@
 //! The listener, and the way from a request to its answer.
 
+mod authenticate;
 mod dispatch;
 mod request;
 mod server;

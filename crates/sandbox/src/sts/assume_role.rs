@@ -1,5 +1,6 @@
 //! AssumeRole: who may become whom, for how long, with how much left.
 
+use super::ask::Ask;
 use crate::iam::policy::{
     Decision, Effect, Form, Layers, Named, Policy, Request, Statement, Verdict,
 };
@@ -7,29 +8,15 @@ use crate::iam::{
     self, Caller, CallerKind, Context, Role, Session, complete, layers, managed_document,
 };
 use crate::shared::Shared;
-use crate::wire::{AwsError, Call, Params, Reply, Xml};
+use crate::wire::{AwsError, Call, Reply, Xml};
 use crate::world::{Account, SECRET_ALPHABET, World};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Plain text of an inline session policy (AWS docs: "AssumeRole", Policy).
-const SESSION_POLICY: usize = 2_048;
 /// What session policies and tags may take together. AWS packs them in a
 /// format that it does not publish; counting minified text errs on the side of
 /// refusing too early.
 const PACKED: usize = 2_048;
 const CHAINED_LIMIT: u32 = 3_600;
-
-/// Checked parameters.
-struct Ask<'p> {
-    role_arn: &'p str,
-    session_name: &'p str,
-    external_id: Option<&'p str>,
-    duration: u32,
-    policy: Option<&'p str>,
-    policy_arns: Vec<String>,
-    tags: BTreeMap<String, String>,
-}
 
 pub(super) fn assume_role(
     shared: &Shared,
@@ -89,124 +76,6 @@ pub(super) fn assume_role(
         xml.text("PackedPolicySize", percent.to_string());
     }
     Ok(Reply::Xml(xml))
-}
-
-impl<'p> Ask<'p> {
-    fn read(params: &'p Params) -> Result<Self, AwsError> {
-        let session_name = params.required("RoleSessionName")?;
-        check_text("roleSessionName", session_name, 2..=64, "_+=,.@-")?;
-        let external_id = params.get("ExternalId");
-        if let Some(id) = external_id {
-            check_text("externalId", id, 2..=1_224, "_+=,.@:/-")?;
-        }
-        let policy = params.get("Policy");
-        if let Some(policy) = policy
-            && !(1..=SESSION_POLICY).contains(&policy.chars().count())
-        {
-            return Err(constraint(
-                "policy",
-                &format!("Member must have length less than or equal to {SESSION_POLICY}"),
-            ));
-        }
-        let policy_arns: Vec<String> = params
-            .members("PolicyArns")
-            .iter()
-            .filter_map(|member| member.get("arn").map(str::to_owned))
-            .collect();
-        if policy_arns.len() > 10 {
-            return Err(constraint(
-                "policyArns",
-                "Member must have length less than or equal to 10",
-            ));
-        }
-        let role_arn = params.required("RoleArn")?;
-        if !role_arn.starts_with("arn:aws:iam::") || !role_arn.contains(":role/") {
-            return Err(AwsError::validation(format!("{role_arn} is invalid")));
-        }
-        Ok(Self {
-            role_arn,
-            session_name,
-            external_id,
-            duration: duration(params)?,
-            policy,
-            policy_arns,
-            tags: tags(params)?,
-        })
-    }
-}
-
-fn duration(params: &Params) -> Result<u32, AwsError> {
-    let seconds = params.integer("DurationSeconds")?.unwrap_or(3_600);
-    match u32::try_from(seconds) {
-        Ok(seconds @ 900..=43_200) => Ok(seconds),
-        Ok(900..) => Err(constraint(
-            "durationSeconds",
-            "Member must have value less than or equal to 43200",
-        )),
-        _ => Err(constraint(
-            "durationSeconds",
-            "Member must have value greater than or equal to 900",
-        )),
-    }
-}
-
-fn tags(params: &Params) -> Result<BTreeMap<String, String>, AwsError> {
-    let members = params.members("Tags");
-    if members.len() > 50 {
-        return Err(constraint(
-            "tags",
-            "Member must have length less than or equal to 50",
-        ));
-    }
-    let mut tags = BTreeMap::new();
-    for member in &members {
-        let key = member.required("Key")?;
-        let value = member.get("Value").unwrap_or_default();
-        if tags.insert(key.to_owned(), value.to_owned()).is_some() {
-            return Err(AwsError::bad(
-                "InvalidParameterValue",
-                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-            ));
-        }
-    }
-    Ok(tags)
-}
-
-fn check_text(
-    field: &str,
-    value: &str,
-    length: std::ops::RangeInclusive<usize>,
-    also: &str,
-) -> Result<(), AwsError> {
-    if !length.contains(&value.chars().count()) {
-        return Err(constraint(
-            field,
-            &format!(
-                "Member must have length between {} and {}",
-                length.start(),
-                length.end()
-            ),
-        ));
-    }
-    if value
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || also.contains(c))
-    {
-        return Ok(());
-    }
-    Err(constraint(
-        field,
-        &format!(
-            "Member must satisfy regular expression pattern: [\\w{}]*",
-            &also[1..]
-        ),
-    ))
-}
-
-fn constraint(field: &str, what: &str) -> AwsError {
-    AwsError::validation(format!(
-        "1 validation error detected: Value at '{field}' failed to satisfy constraint: {what}"
-    ))
 }
 
 /// The role that an ARN names exactly, path included.

@@ -1,5 +1,6 @@
 //! The security token service.
 
+mod ask;
 mod assume_role;
 
 use crate::iam::Caller;

@@ -1,5 +1,6 @@
 //! Policy documents, parsed and validated as IAM validates them.
 
+use super::checks::{check_actions, check_principals, check_resources};
 use super::condition::{Condition, Operator};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -229,69 +230,6 @@ fn set(
     Ok((!patterns.is_empty()).then_some(Set { negated, patterns }))
 }
 
-fn check_actions(actions: &Set, form: Form) -> Result<(), PolicyError> {
-    for action in &actions.patterns {
-        if action == "*" && form == Form::Identity {
-            continue;
-        }
-        let Some((vendor, name)) = action.split_once(':') else {
-            return Err(PolicyError::new(
-                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
-            ));
-        };
-        let vendor_ok = !vendor.is_empty()
-            && vendor
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-');
-        if !vendor_ok {
-            return Err(PolicyError::new(format!("Vendor {vendor} is not valid")));
-        }
-        let name_ok = !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '*' | '?' | '.' | '-' | '_'));
-        if !name_ok {
-            return Err(PolicyError::new(format!(
-                "Actions/Condition can contain only one colon, and no other special characters: {action}"
-            )));
-        }
-        if form == Form::Trust && !vendor.eq_ignore_ascii_case("sts") {
-            return Err(PolicyError::new(
-                "AssumeRole policy may only specify STS AssumeRole actions.",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn check_resources(resources: &Set) -> Result<(), PolicyError> {
-    for resource in &resources.patterns {
-        if resource == "*" {
-            continue;
-        }
-        if !resource.starts_with("arn:") {
-            return Err(PolicyError::new(format!(
-                "Resource {resource} must be in ARN format or \"*\"."
-            )));
-        }
-        let parts: Vec<&str> = resource.splitn(6, ':').collect();
-        if parts.get(1).is_none_or(|p| p.is_empty()) || parts.get(2).is_none_or(|p| p.is_empty()) {
-            return Err(PolicyError::new(
-                "The policy failed legacy parsing".to_owned(),
-            ));
-        }
-        let partition = parts[1];
-        if !partition.contains(['*', '?', '$'])
-            && !["aws", "aws-cn", "aws-us-gov"].contains(&partition)
-        {
-            return Err(PolicyError::new(format!(
-                "Partition \"{partition}\" is not valid for resource \"{resource}\"."
-            )));
-        }
-    }
-    Ok(())
-}
-
 fn principals(fields: &Map<String, Value>) -> Result<Option<Principals>, PolicyError> {
     let (negated, value) = match (fields.get("Principal"), fields.get("NotPrincipal")) {
         (Some(_), Some(_)) => return Err(PolicyError::new("Syntax errors in policy.")),
@@ -326,41 +264,6 @@ fn principals(fields: &Map<String, Value>) -> Result<Option<Principals>, PolicyE
         _ => return Err(PolicyError::new("Invalid principal in policy.")),
     }
     Ok(Some(principals))
-}
-
-fn check_principals(principals: &Principals) -> Result<(), PolicyError> {
-    let invalid = |kind: &str, value: &str| {
-        Err(PolicyError::new(format!(
-            "Invalid principal in policy: \"{kind}\":\"{value}\""
-        )))
-    };
-    for value in &principals.aws {
-        let account_id = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
-        if value == "*" || account_id(value) {
-            continue;
-        }
-        let parts: Vec<&str> = value.splitn(6, ':').collect();
-        let [_, _, service, "", account, resource] = parts[..] else {
-            return invalid("AWS", value);
-        };
-        let known = match service {
-            // A principal is named, never matched: no wildcards but `*` alone.
-            "iam" => {
-                resource == "root" || resource.starts_with("role/") || resource.starts_with("user/")
-            }
-            "sts" => resource.starts_with("assumed-role/"),
-            _ => false,
-        };
-        if parts[0] != "arn" || !known || !account_id(account) || resource.contains(['*', '?']) {
-            return invalid("AWS", value);
-        }
-    }
-    for value in &principals.services {
-        if !value.ends_with(".amazonaws.com") && !value.ends_with(".aws.internal") {
-            return invalid("SERVICE", value);
-        }
-    }
-    Ok(())
 }
 
 fn conditions(value: Option<&Value>) -> Result<Vec<Condition>, PolicyError> {

@@ -1,5 +1,6 @@
 //! The policy language: documents, how they match, what they decide. Pure.
 
+mod checks;
 mod condition;
 mod document;
 mod evaluate;

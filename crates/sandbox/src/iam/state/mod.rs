@@ -158,10 +158,6 @@ impl State {
         }
     }
 
-    pub fn account_id(&self) -> &str {
-        &self.account_id
-    }
-
     pub fn role(&self, name: &str) -> Result<&Role, AwsError> {
         self.roles.get(name).ok_or_else(|| no_role(name))
     }
