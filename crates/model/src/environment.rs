@@ -63,6 +63,9 @@ pub struct Settings {
     /// `image: "."`, and any other.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, String>,
+    /// Availability zones, two or three. Which letters an account has differs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
     /// Fargate CPU units: 256, 512, 1024, 2048, 4096.

@@ -215,7 +215,7 @@ fn every_single_mutation_is_judged_as_the_schema_does() {
     for (_, document) in files {
         let mut all = Vec::new();
         pointers(document, "", &mut all);
-        for index in 0..all.len() {
+        for (index, pointer) in all.iter().enumerate() {
             let mut mutations = vec![Mutation::Remove(index)];
             for value in replacements() {
                 mutations.push(Mutation::Replace(index, value));
@@ -237,8 +237,7 @@ fn every_single_mutation_is_judged_as_the_schema_does() {
                 assert_eq!(
                     accepts(&compact),
                     expected,
-                    "{mutation:?} at {}: {:?}\n{compact}",
-                    all[index],
+                    "{mutation:?} at {pointer}: {:?}\n{compact}",
                     score::parse(&compact).err(),
                 );
                 if expected {

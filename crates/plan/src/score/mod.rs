@@ -6,7 +6,7 @@ mod decode;
 mod fields;
 mod near;
 mod placeholder;
-mod problems;
+pub(crate) mod problems;
 mod text;
 mod yaml;
 
