@@ -1,3 +1,5 @@
+pub(crate) mod html;
+
 use crate::shared::Shared;
 use std::sync::Arc;
 

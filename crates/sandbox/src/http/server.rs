@@ -71,7 +71,12 @@ impl Server {
         let _ = tokio::time::timeout(GRACE, finished).await;
     }
 
-    async fn answer(&self, request: Request) -> Result<Response<Body>, LostAnswer> {
+    async fn answer(&self, mut request: Request) -> Result<Response<Body>, LostAnswer> {
+        // Whoever resolves a load balancer's name to this address means its service.
+        let meant = services::by_host(request.headers(), request.uri().path());
+        if let Some(uri) = meant.and_then(|path| path.parse().ok()) {
+            *request.uri_mut() = uri;
+        }
         let path = request.uri().path();
         let page = ["/_sandbox", "/console", "/services", "/templates"]
             .iter()
