@@ -1,0 +1,534 @@
+//! A node that is to exist with its wanted properties: the loop of attempts.
+
+use crate::{
+    attempt::{Attempts, Outcome, window},
+    backoff,
+    engine::{Stop, Trouble},
+    fold::NodeLog,
+    hands::Provisioner,
+    lookup::{self, Found, Wanted},
+    node::{NodeEnd, fail},
+    world::World,
+};
+use landfall_model::{
+    driver::{Failure, FailureKind, PatchOperation},
+    graph::Node,
+    journal::{Call, EventKind},
+    owned,
+    plan::Action,
+};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What the last attempt left when the cloud says that the resource was made or
+/// changed but does not come to rest.
+const UNSTABLE: &[&str] = &["NotStabilized", "ServiceTimeout"];
+
+/// A node that is to exist with its wanted properties.
+pub(crate) struct Building<'a> {
+    pub world: &'a World<'a>,
+    pub action: &'a Action,
+    pub node: &'a Node,
+    pub attempts: Attempts<'a, Provisioner>,
+    pub log: NodeLog,
+    /// The wanted properties, references unresolved.
+    pub template: &'a Value,
+    pub goal: Goal<'a>,
+    /// Found by a look in this run.
+    found: Option<String>,
+    /// Identifiers that turned out not to exist.
+    pub gone: BTreeSet<String>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Goal<'a> {
+    Create {
+        /// Recorded here and gone from the account, as the plan found out.
+        lost: Option<&'a str>,
+    },
+    Replace {
+        old: &'a str,
+        generation: u32,
+        revision: bool,
+    },
+    /// Update or adopt what is known to exist.
+    Known {
+        identifier: &'a str,
+        patch: &'a [PatchOperation],
+        adopt: bool,
+    },
+}
+
+enum Toward {
+    /// The node is done.
+    Done,
+    /// An update is intended.
+    Intended,
+    /// It does not exist after all.
+    Gone,
+    Canceled,
+}
+
+impl<'a> Building<'a> {
+    pub fn new(
+        world: &'a World<'a>,
+        action: &'a Action,
+        node: &'a Node,
+        attempts: Attempts<'a, Provisioner>,
+        log: NodeLog,
+        template: &'a Value,
+        goal: Goal<'a>,
+    ) -> Self {
+        Self {
+            world,
+            action,
+            node,
+            attempts,
+            log,
+            template,
+            goal,
+            found: None,
+            gone: match goal {
+                Goal::Create { lost: Some(lost) } => BTreeSet::from([lost.to_owned()]),
+                _ => BTreeSet::new(),
+            },
+        }
+    }
+
+    pub async fn run(mut self) -> Result<NodeEnd, Stop> {
+        match self.build().await {
+            Ok(NodeEnd::Canceled) => {
+                let (writes, kept) = self.keep_what_is_left().await?;
+                if !writes.is_empty() {
+                    let journal = self.world.journal;
+                    journal.commit("record what was made", writes).await?;
+                    self.apply(kept);
+                }
+                Ok(NodeEnd::Canceled)
+            }
+            Ok(end) => Ok(end),
+            Err(Trouble::Stop(stop)) => Err(stop),
+            Err(Trouble::Failure(failure)) => {
+                let (writes, kept) = self.keep_what_is_left().await?;
+                let end = fail(&self.attempts, &mut self.log, writes, failure).await?;
+                self.apply(kept);
+                Ok(end)
+            }
+        }
+    }
+
+    async fn build(&mut self) -> Result<NodeEnd, Trouble> {
+        let mut doubtful = true;
+        loop {
+            if self.log.open().is_none() {
+                doubtful = false;
+                match self.existing() {
+                    Some(identifier) => match self.toward(&identifier).await? {
+                        Toward::Done => return Ok(NodeEnd::Done),
+                        Toward::Canceled => return Ok(NodeEnd::Canceled),
+                        Toward::Gone => continue,
+                        Toward::Intended => {}
+                    },
+                    None => {
+                        if self.world.is_canceling() {
+                            return Ok(NodeEnd::Canceled);
+                        }
+                        // A first create follows a plan that just looked. After
+                        // any attempt, the cloud may hold what it made.
+                        if self.log.count > 0 && self.look().await? {
+                            continue;
+                        }
+                        let properties = self.world.resolve(self.template).await?;
+                        self.attempts
+                            .intend(
+                                &mut self.log,
+                                &self.node.type_name,
+                                Call::Create { properties },
+                            )
+                            .await?;
+                    }
+                }
+            }
+            match self.attempts.drive(&mut self.log, doubtful).await? {
+                Outcome::Succeeded { identifier } => {
+                    if let Some(identifier) = identifier.or_else(|| self.acted_on()) {
+                        self.finish(&identifier).await?;
+                        return Ok(NodeEnd::Done);
+                    }
+                    // A success that names nothing: the resource is there, so
+                    // look for it as if the answer had been lost.
+                    self.lost("IdentifierMissing").await?;
+                }
+                Outcome::Lost => self.lost("Forgotten").await?,
+                Outcome::Unfinished { failure } => return Err(failure.into()),
+                Outcome::Failed { failure, certain } => {
+                    self.failed(failure, certain).await?;
+                    if self.world.is_canceling() {
+                        return Ok(NodeEnd::Canceled);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_create(&self) -> bool {
+        let call = self.log.last.as_ref().map(|attempt| &attempt.request);
+        matches!(call, Some(Call::Create { .. }))
+    }
+
+    /// The identifier that the last attempt was to change.
+    fn acted_on(&self) -> Option<String> {
+        match &self.log.last.as_ref()?.request {
+            Call::Update { identifier, .. } => Some(identifier.clone()),
+            _ => None,
+        }
+    }
+
+    /// What is to be brought to the wanted properties, if anything exists: then
+    /// a second one is never made.
+    pub fn existing(&self) -> Option<String> {
+        if let Goal::Known { identifier, .. } = self.goal {
+            return Some(identifier.to_owned());
+        }
+        let record = self
+            .world
+            .record(&self.action.address)
+            .filter(|record| record.type_name == self.node.type_name)
+            .map(|record| record.identifier);
+        [self.found.clone(), self.log.left.clone(), record]
+            .into_iter()
+            .flatten()
+            .find(|identifier| !self.gone.contains(identifier) && !self.is_old(identifier))
+    }
+
+    fn is_old(&self, identifier: &str) -> bool {
+        matches!(self.goal, Goal::Replace { old, .. } if old == identifier)
+    }
+
+    /// Brings an existing resource to the wanted properties: by the approved
+    /// patch the first time, by what still differs afterwards (a JSON patch
+    /// that may have been applied must not be applied blindly again).
+    async fn toward(&mut self, identifier: &str) -> Result<Toward, Trouble> {
+        let patch = match self.goal {
+            Goal::Known { patch, .. } if self.log.count == 0 && !patch.is_empty() => {
+                self.world.resolve_patch(patch).await?
+            }
+            _ => match self.remaining(identifier).await? {
+                Some(patch) => patch,
+                None if matches!(self.goal, Goal::Known { .. }) => {
+                    return Err(vanished(self.node, identifier).into());
+                }
+                None => {
+                    self.gone.insert(identifier.to_owned());
+                    return Ok(Toward::Gone);
+                }
+            },
+        };
+        if patch.is_empty() {
+            self.adopt(identifier).await?;
+            return Ok(Toward::Done);
+        }
+        if self.world.is_canceling() {
+            return Ok(Toward::Canceled);
+        }
+        let request = Call::Update {
+            identifier: identifier.to_owned(),
+            patch,
+        };
+        self.attempts
+            .intend(&mut self.log, &self.node.type_name, request)
+            .await?;
+        Ok(Toward::Intended)
+    }
+
+    /// What separates the resource from the wanted properties; `None` when it
+    /// does not exist.
+    async fn remaining(
+        &mut self,
+        identifier: &str,
+    ) -> Result<Option<Vec<PatchOperation>>, Trouble> {
+        let seen = self
+            .attempts
+            .read_made(&self.node.type_name, identifier)
+            .await?;
+        let Some(observed) = seen else {
+            return Ok(None);
+        };
+        if matches!(self.goal, Goal::Known { patch, adopt: true, .. } if patch.is_empty()) {
+            // The plan looked closer than we do and found nothing to change.
+            return Ok(Some(vec![]));
+        }
+        let desired = self.world.resolve(self.template).await?;
+        let differences = owned::differences(self.node, &desired, &observed.properties);
+        if !differences.fixed.is_empty() {
+            return Err(Failure::new(
+                FailureKind::Invalid,
+                "CannotBeChanged",
+                format!(
+                    "{} {identifier} exists, but {} cannot be changed in place: make a new plan",
+                    self.node.type_name,
+                    differences.fixed.join(", ")
+                ),
+            )
+            .into());
+        }
+        let mut patch = differences.patch;
+        patch.extend(self.removals(&observed.properties)?);
+        let unstable = self
+            .log
+            .last_failure()
+            .filter(|failure| UNSTABLE.contains(&failure.code.as_str()));
+        match unstable {
+            Some(failure) if patch.is_empty() => {
+                // It has every property and still does not work: only the cloud
+                // can say that it does now, so a resume asks it by a change
+                // that changes nothing.
+                if self.log.tries > 0 {
+                    return Err(failure.clone().into());
+                }
+                Ok(Some(touch(self.node, &desired).into_iter().collect()))
+            }
+            _ => Ok(Some(patch)),
+        }
+    }
+
+    /// What the approved patch removes and is still there.
+    fn removals(&self, observed: &Value) -> Result<Vec<PatchOperation>, Failure> {
+        let Goal::Known { patch, .. } = self.goal else {
+            return Ok(vec![]);
+        };
+        let mut left = Vec::new();
+        for operation in patch {
+            let PatchOperation::Remove { path } = operation else {
+                continue;
+            };
+            let last = path.rsplit('/').next().unwrap_or_default();
+            if last.bytes().all(|byte| byte.is_ascii_digit()) {
+                // A place in a list, as the list was: what stands there now may
+                // be somebody else's.
+                return Err(Failure::new(
+                    FailureKind::Invalid,
+                    "PatchOutdated",
+                    format!(
+                        "the change of {} was interrupted and cannot be repeated as it was                          approved: make a new plan",
+                        self.action.address
+                    ),
+                ));
+            }
+            if observed.pointer(path).is_some() {
+                left.push(operation.clone());
+            }
+        }
+        Ok(left)
+    }
+
+    /// Looks for what an earlier attempt may have made. True if it is there.
+    async fn look(&mut self) -> Result<bool, Trouble> {
+        let mut exclude = self.world.retained_identifiers(&self.node.type_name);
+        exclude.extend(self.gone.iter().cloned());
+        let found = self.find(exclude).await?;
+        let ours = found.filter(|found| found.ours);
+        self.found = ours.map(|found| found.observed.identifier);
+        Ok(self.found.is_some())
+    }
+
+    async fn find(&self, mut exclude: BTreeSet<String>) -> Result<Option<Found>, Trouble> {
+        let world = self.world;
+        if let Goal::Replace { old, .. } = self.goal {
+            exclude.insert(old.to_owned());
+        }
+        exclude.extend(world.elsewhere(&self.action.address, &self.node.type_name));
+        let desired = world.resolve(self.template).await?;
+        let wanted = Wanted {
+            environment_id: &world.plan.environment_id,
+            address: &self.action.address,
+            node: self.node,
+            desired: &desired,
+            place: world.place(self.node, self.template).await?,
+            exclude,
+        };
+        lookup::find(world.engine, world.hands, &wanted).await
+    }
+
+    /// [`Self::find`] for a name that is said to be taken: reads may lag behind
+    /// whoever took it.
+    async fn find_taken(&self, taken: bool) -> Result<Option<Found>, Trouble> {
+        let engine = self.world.engine;
+        let policy = &engine.policy.retry;
+        let mut look = 1;
+        loop {
+            let found = self.find(BTreeSet::new()).await?;
+            if found.is_some() || !taken || look >= policy.reads {
+                return Ok(found);
+            }
+            let wait = backoff::delay(policy, engine.entropy.as_ref(), look);
+            engine.pause(wait).await?;
+            look += 1;
+        }
+    }
+
+    /// The cloud can no longer be asked about the open attempt. What it made,
+    /// if anything, is found by looking; then the attempt is over.
+    async fn lost(&mut self, code: &str) -> Result<(), Trouble> {
+        let Some(attempt) = self.log.open().map(|open| open.number) else {
+            return Ok(());
+        };
+        let mut events = Vec::new();
+        if self.is_create() {
+            let exclude = self.world.retained_identifiers(&self.node.type_name);
+            let found = self.find(exclude).await?.filter(|found| found.ours);
+            events.extend(found.map(|found| EventKind::Identified {
+                attempt,
+                identifier: found.observed.identifier,
+            }));
+        }
+        events.push(EventKind::AttemptFailed {
+            attempt,
+            failure: Failure::new(
+                FailureKind::Forgotten,
+                code,
+                "the cloud cannot say how this attempt ended; Landfall looked instead",
+            ),
+        });
+        Ok(self
+            .attempts
+            .note(&mut self.log, "close a lost attempt", vec![], events)
+            .await?)
+    }
+
+    /// After a failed attempt: closes it where it is certainly over, and waits
+    /// if another one is worth it; else the node has failed.
+    async fn failed(&mut self, failure: Failure, certain: bool) -> Result<(), Trouble> {
+        let Some(attempt) = self.log.open().map(|open| open.number) else {
+            return Err(failure.into());
+        };
+        let mut verdict = None;
+        let mut events = Vec::new();
+        let taken = failure.kind == FailureKind::AlreadyExists;
+        if self.is_create() && (taken || !certain) {
+            let found = match self.find_taken(taken).await {
+                Ok(found) => found,
+                // Could not look either: the attempt stays open.
+                Err(Trouble::Failure(_)) if !certain => return Err(failure.into()),
+                Err(trouble) => return Err(trouble),
+            };
+            match found {
+                Some(found) if found.ours => events.push(EventKind::Identified {
+                    attempt,
+                    identifier: found.observed.identifier,
+                }),
+                Some(found) => {
+                    verdict = Some(not_ours(self.node, &found.observed.identifier, &failure));
+                }
+                None if taken => verdict = Some(taken_elsewhere(self.node, &failure)),
+                // A refusal by a grant that was changed says nothing about a
+                // call that was accepted before.
+                None if !was_judged(failure.kind) => return Err(failure.into()),
+                None => {}
+            }
+        } else if !certain {
+            return Err(failure.into());
+        }
+        let found = !events.is_empty();
+        events.push(EventKind::AttemptFailed {
+            attempt,
+            failure: failure.clone(),
+        });
+        self.attempts
+            .note(&mut self.log, "close a failed attempt", vec![], events)
+            .await?;
+        if let Some(verdict) = verdict {
+            return Err(verdict.into());
+        }
+        if found {
+            return Ok(());
+        }
+        self.wait_or_give_up(failure).await
+    }
+
+    async fn wait_or_give_up(&self, failure: Failure) -> Result<(), Trouble> {
+        let engine = self.world.engine;
+        let policy = &engine.policy.retry;
+        let since = self.log.trying_since.unwrap_or(engine.now());
+        let spent = engine.now().millis_since(since);
+        let window = i64::try_from(window(policy, failure.kind).as_millis()).unwrap_or(i64::MAX);
+        let by_time_alone = matches!(
+            failure.kind,
+            FailureKind::Throttled | FailureKind::NotSettled
+        );
+        let again = failure.kind.is_retryable()
+            && if by_time_alone {
+                spent < window
+            } else {
+                self.log.tries < policy.attempts
+            };
+        if !again {
+            return Err(failure.into());
+        }
+        let wait = backoff::delay(policy, engine.entropy.as_ref(), self.log.tries);
+        Ok(engine.pause(wait).await?)
+    }
+
+}
+
+/// A change that changes nothing, for asking the cloud to look again.
+fn touch(node: &Node, desired: &Value) -> Option<PatchOperation> {
+    desired.as_object()?.iter().find_map(|(key, value)| {
+        let path = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+        let fixed = |pointers: &BTreeSet<String>| {
+            pointers.contains(&path)
+                || pointers
+                    .iter()
+                    .any(|pointer| pointer.starts_with(&format!("{path}/")))
+        };
+        let plain = value.is_string() || value.is_number() || value.is_boolean();
+        (plain && !fixed(&node.create_only) && !fixed(&node.write_only)).then(|| {
+            PatchOperation::Replace {
+                path: path.clone(),
+                value: value.clone(),
+            }
+        })
+    })
+}
+
+/// Whether the cloud looked at the request and refused it, rather than us.
+fn was_judged(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Invalid | FailureKind::Quota | FailureKind::NotFound
+    )
+}
+
+fn vanished(node: &Node, identifier: &str) -> Failure {
+    Failure::new(
+        FailureKind::NotFound,
+        "Vanished",
+        format!(
+            "{} {identifier} no longer exists: make a new plan",
+            node.type_name
+        ),
+    )
+}
+
+fn not_ours(node: &Node, identifier: &str, failure: &Failure) -> Failure {
+    Failure::new(
+        FailureKind::AlreadyExists,
+        failure.code.clone(),
+        format!(
+            "{} {identifier} exists in the account and is not Landfall's: it lacks this \
+             environment's tags. Rename or remove it, or give the environment another name",
+            node.type_name
+        ),
+    )
+}
+
+fn taken_elsewhere(node: &Node, failure: &Failure) -> Failure {
+    Failure::new(
+        FailureKind::AlreadyExists,
+        failure.code.clone(),
+        format!(
+            "the name of this {} is taken, perhaps in another account: {}",
+            node.type_name, failure.message
+        ),
+    )
+}

@@ -1,0 +1,299 @@
+//! What earlier rollouts of the environment left open.
+//!
+//! A rollout may end while the outcome of a create is unknown (the account
+//! stopped answering, an operation never ended). Nobody resumes it, a new plan
+//! is made, and what was created would belong to nobody. So a run first settles
+//! every such attempt: it polls or replays it, or looks, and records what it
+//! finds. The older journal gets the closing event, so this happens once.
+
+use crate::{
+    attempt::{Attempts, Outcome},
+    engine::{Stop, Trouble},
+    fold::{Logs, NodeLog},
+    hands::Provisioner,
+    journal::Journal,
+    lookup::{self, Wanted},
+    record,
+    run::logs_of,
+    world::World,
+};
+use landfall_model::{
+    driver::{Failure, FailureKind, Observed},
+    graph::{Address, Node},
+    id::PlanId,
+    journal::{Call, EventKind, Stream},
+    owned,
+    retained::Reason,
+    rollout::State,
+    store::Write,
+};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::atomic::AtomicBool};
+
+/// How many earlier rollouts are looked through. Those before the last one that
+/// succeeded have nothing open: it would not have succeeded.
+const REACH: u32 = 100;
+
+struct Legacy {
+    stream: Stream,
+    plan_id: PlanId,
+    address: Address,
+    log: NodeLog,
+}
+
+/// Settles all; the result is what could not be, by address.
+pub(crate) async fn settle(
+    world: &World<'_>,
+    logs: &mut Logs,
+) -> Result<BTreeMap<Address, Failure>, Stop> {
+    let mut failed = BTreeMap::new();
+    if world.is_canceling() {
+        return Ok(failed);
+    }
+    let legacies = open_attempts(world).await?;
+    let settled = futures::future::join_all(legacies.into_iter().map(|legacy| async move {
+        let address = legacy.address.clone();
+        (address, settle_one(world, legacy).await)
+    }));
+    for (address, outcome) in settled.await {
+        match outcome {
+            Ok(()) => {}
+            Err(Trouble::Stop(stop)) => return Err(stop),
+            Err(Trouble::Failure(failure)) => {
+                let event = EventKind::Failed {
+                    failure: failure.clone(),
+                };
+                let write = world.journal.entry(Some(&address), event.clone());
+                let journal = world.journal;
+                journal
+                    .commit("note what could not be settled", vec![write])
+                    .await?;
+                logs.apply(Some(&address), world.engine.now(), &event);
+                failed.insert(address, failure);
+            }
+        }
+    }
+    Ok(failed)
+}
+
+async fn open_attempts(world: &World<'_>) -> Result<Vec<Legacy>, Stop> {
+    let plan = world.plan;
+    let rollouts = world
+        .engine
+        .store
+        .rollouts(&plan.organization_id, Some(&plan.environment_id), REACH)
+        .await
+        .map_err(Stop::store("read earlier rollouts"))?;
+    let mut found = Vec::new();
+    for rollout in rollouts {
+        match rollout.state {
+            _ if &rollout.id == world.rollout_id => continue,
+            State::Succeeded { .. } => break,
+            State::Failed { .. } | State::Canceled { .. } => {}
+            // Somebody else's, and still theirs.
+            State::Queued { .. } | State::Running { .. } | State::Canceling { .. } => continue,
+        }
+        let stream = Stream::Rollout(rollout.id);
+        for (address, log) in logs_of(world.engine, &stream).await?.nodes {
+            let creates = log
+                .open()
+                .is_some_and(|open| matches!(open.request, Call::Create { .. }));
+            if creates {
+                found.push(Legacy {
+                    stream: stream.clone(),
+                    plan_id: rollout.plan_id.clone(),
+                    address,
+                    log,
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn settle_one(world: &World<'_>, mut legacy: Legacy) -> Result<(), Trouble> {
+    let journal = Journal {
+        engine: world.engine,
+        stream: legacy.stream.clone(),
+        heartbeat: world.journal.heartbeat,
+    };
+    // Its own, never set: this is not the work that a cancel is about, and it
+    // begins nothing.
+    let canceling = AtomicBool::new(false);
+    let attempts = Attempts {
+        engine: world.engine,
+        journal: &journal,
+        hands: world.hands,
+        address: &legacy.address,
+        canceling: &canceling,
+    };
+    let Some(open) = legacy.log.open().cloned() else {
+        return Ok(());
+    };
+    let Call::Create { properties } = &open.request else {
+        return Ok(());
+    };
+    let node = node_of(world, &legacy, &open.type_name).await?;
+    let outcome = attempts.drive(&mut legacy.log, true).await?;
+    let identifier = legacy
+        .log
+        .open()
+        .and_then(|open| open.identifier.clone());
+    let found = match outcome {
+        Outcome::Unfinished { failure } => return Err(failure.into()),
+        Outcome::Succeeded { .. } if identifier.is_some() => {
+            read(&attempts, &open.type_name, identifier).await?
+        }
+        Outcome::Failed {
+            failure,
+            certain: false,
+        } => match look(world, &legacy.address, node.as_ref(), properties).await? {
+            None => return Err(failure.into()),
+            found => found,
+        },
+        Outcome::Failed { .. } if identifier.is_some() => {
+            read(&attempts, &open.type_name, identifier).await?
+        }
+        Outcome::Failed { failure, .. } if failure.kind != FailureKind::AlreadyExists => None,
+        Outcome::Succeeded { .. } | Outcome::Lost | Outcome::Failed { .. } => {
+            look(world, &legacy.address, node.as_ref(), properties).await?
+        }
+    };
+    let Some(observed) = found else {
+        let event = EventKind::AttemptFailed {
+            attempt: open.number,
+            failure: Failure::new(
+                FailureKind::Forgotten,
+                "NotFound",
+                format!("{} found nothing of it", world.rollout_id),
+            ),
+        };
+        attempts
+            .note(&mut legacy.log, "close an old attempt", vec![], vec![event])
+            .await?;
+        return Ok(());
+    };
+    take_in(world, &attempts, &mut legacy.log, node.as_ref(), properties, observed).await
+}
+
+/// Records what an old attempt made: at its address if that is wanted and free,
+/// else as left behind.
+async fn take_in(
+    world: &World<'_>,
+    attempts: &Attempts<'_, Provisioner>,
+    log: &mut NodeLog,
+    node: Option<&Node>,
+    properties: &Value,
+    observed: Observed,
+) -> Result<(), Trouble> {
+    let address = attempts.address;
+    let identifier = observed.identifier.clone();
+    let recorded = world.record(address);
+    let adopted = EventKind::Adopted {
+        identifier: identifier.clone(),
+        how: format!("found by {}", world.rollout_id),
+    };
+    let Some(node) = node else {
+        return Ok(());
+    };
+    if recorded.as_ref().is_some_and(|record| record.identifier == identifier) {
+        attempts
+            .note(log, "close an old attempt", vec![], vec![adopted])
+            .await?;
+        return Ok(());
+    }
+    let applied = owned::view(properties, &observed.properties);
+    let resource =
+        record::resource(world, address, node, &identifier, 1, applied, observed.properties);
+    let wanted = world
+        .plan
+        .graph
+        .nodes
+        .get(address)
+        .is_some_and(|wanted| wanted.type_name == node.type_name);
+    if wanted && recorded.is_none() {
+        let write = Write::PutResource(resource.clone());
+        attempts
+            .note(log, "record what was left", vec![write], vec![adopted])
+            .await?;
+        world.records().insert(address.clone(), resource);
+        return Ok(());
+    }
+    let listed = world.retained_identifiers(&node.type_name);
+    let event = EventKind::Retained {
+        identifier: identifier.clone(),
+    };
+    if listed.contains(&identifier) {
+        attempts
+            .note(log, "close an old attempt", vec![], vec![event])
+            .await?;
+    } else {
+        let (write, retained) = world.retire(&resource, Reason::LeftBehind);
+        attempts
+            .note(log, "list what was left", vec![write], vec![event])
+            .await?;
+        world.remember(retained);
+    }
+    Ok(())
+}
+
+/// The node as it was planned then, or as it is now.
+async fn node_of(
+    world: &World<'_>,
+    legacy: &Legacy,
+    type_name: &str,
+) -> Result<Option<Node>, Trouble> {
+    let now = world.plan.graph.nodes.get(&legacy.address);
+    if let Some(node) = now.filter(|node| node.type_name == type_name) {
+        return Ok(Some(node.clone()));
+    }
+    let plan = world
+        .engine
+        .store
+        .plan(&world.plan.organization_id, &legacy.plan_id)
+        .await
+        .map_err(Stop::store("read an earlier plan"))?;
+    Ok(plan.and_then(|mut plan| plan.graph.nodes.remove(&legacy.address)))
+}
+
+async fn read(
+    attempts: &Attempts<'_, Provisioner>,
+    type_name: &str,
+    identifier: Option<String>,
+) -> Result<Option<Observed>, Trouble> {
+    match identifier {
+        Some(identifier) => attempts.read_made(type_name, &identifier).await,
+        None => Ok(None),
+    }
+}
+
+async fn look(
+    world: &World<'_>,
+    address: &Address,
+    node: Option<&Node>,
+    properties: &Value,
+) -> Result<Option<Observed>, Trouble> {
+    let Some(node) = node else { return Ok(None) };
+    let place = match world.place(node, &node.properties).await {
+        Ok(place) => place,
+        Err(Trouble::Stop(stop)) => return Err(stop.into()),
+        Err(Trouble::Failure(failure)) => {
+            // What it stood on is no longer ours to name. Failing here would
+            // fail every rollout from now on.
+            tracing::warn!(%address, %failure, "an old attempt cannot be looked for");
+            return Ok(None);
+        }
+    };
+    let mut exclude = world.elsewhere(address, &node.type_name);
+    exclude.extend(world.retained_identifiers(&node.type_name));
+    let wanted = Wanted {
+        environment_id: &world.plan.environment_id,
+        address,
+        node,
+        desired: properties,
+        place,
+        exclude,
+    };
+    let found = lookup::find(world.engine, world.hands, &wanted).await?;
+    Ok(found.filter(|found| found.ours).map(|found| found.observed))
+}
