@@ -1,0 +1,4 @@
+pub mod demo;
+pub mod doctor;
+pub mod sandbox;
+pub mod server;

@@ -1,0 +1,34 @@
+//! `landfall server`
+
+use crate::{config::Config, logging, server, shutdown};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration (default: landfall-server.toml in the data folder)
+    #[arg(long, env = "LANDFALL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where to listen, instead of the configured address
+    #[arg(long)]
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+pub async fn run(args: Args, data_dir: &Path) -> anyhow::Result<()> {
+    logging::start("info");
+    let mut config = Config::load(args.config.as_deref(), data_dir)?;
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    let server = server::start(&config, data_dir).await?;
+    eprintln!("Landfall answers on {}", server.url);
+    if let Some(file) = &server.first_token {
+        eprintln!(
+            "First start: the admin token is in {} (only you can read it). Sign in with it.",
+            file.display()
+        );
+    }
+    shutdown::signal().await;
+    eprintln!("stopping; what is in flight goes on at the next start");
+    server.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! The server: store, clouds, use cases, API, pages and workers put together.
+
+use crate::{clock::SystemClock, config::Config, secret_file};
+use anyhow::Context as _;
+use axum::Router;
+use landfall_app::{App, Parts, Settings, organizations, worker};
+use landfall_aws::AssumeRoleConnector;
+use landfall_model::{Clock, Entropy, connector::Connector, entropy::SystemEntropy};
+use secrecy::{ExposeSecret, SecretString};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// The name of the file in the data folder that holds the first token.
+pub const ADMIN_TOKEN: &str = "admin-token";
+
+/// A server that answers.
+pub struct Server {
+    /// `http://127.0.0.1:7070`, as this machine reaches it.
+    pub url: String,
+    /// The same connector that the server uses.
+    pub connector: Arc<AssumeRoleConnector>,
+    pub app: Arc<App>,
+    /// Where the admin token was written, on the first start only.
+    pub first_token: Option<PathBuf>,
+    shutdown: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Ends streams and workers, lets requests finish, and returns when all is
+    /// over. Rollouts go on at the next start.
+    pub async fn shutdown(self) {
+        self.app.closing().cancel();
+        self.shutdown.cancel();
+        for task in self.tasks {
+            // A task that panicked has stopped too.
+            let _ = task.await;
+        }
+    }
+}
+
+/// Starts a server. Its state is in `data_dir`, which is made if it is not
+/// there.
+pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
+    secret_file::folder(data_dir)
+        .with_context(|| format!("cannot use the data folder {}", data_dir.display()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let store = landfall_store::open(database_url(config, data_dir).expose_secret(), clock.clone())
+        .await
+        .context("cannot open the database")?;
+    #[cfg(debug_assertions)]
+    let store = crate::kill_switch::armed(store)?;
+    let connector = Arc::new(
+        AssumeRoleConnector::new(config.clouds.aws.clone(), clock.clone(), entropy.clone())
+            .await
+            .context("cannot use [clouds.aws]")?,
+    );
+    let app = App::new(Parts {
+        store,
+        clock,
+        entropy,
+        connectors: vec![connector.clone() as Arc<dyn Connector>],
+        settings: settings(config),
+    });
+
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+    let token_file = data_dir.join(ADMIN_TOKEN);
+    let founded = organizations::bootstrap(
+        &app,
+        &config.organization,
+        "admin",
+        async |secret: &SecretString| {
+            secret_file::write(&token_file, secret.expose_secret().as_bytes())
+        },
+    )
+    .await
+    .context("cannot make the first organization")?;
+
+    let shutdown = CancellationToken::new();
+    let router = router(&app, config);
+    let tasks = vec![
+        tokio::spawn(worker::run(app.clone(), shutdown.clone())),
+        tokio::spawn(serve(listener, router, shutdown.clone())),
+    ];
+    Ok(Server {
+        url: format!("http://{address}"),
+        connector,
+        app,
+        first_token: founded.map(|_| token_file),
+        shutdown,
+        tasks,
+    })
+}
+
+fn router(app: &Arc<App>, config: &Config) -> Router {
+    let options = landfall_dashboard::Options {
+        https: config.public_url().starts_with("https://"),
+    };
+    landfall_api::router(app.clone()).merge(landfall_dashboard::router(app.clone(), options))
+}
+
+async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { shutdown.cancelled().await })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the listener ended");
+    }
+}
+
+pub fn database_url(config: &Config, data_dir: &Path) -> SecretString {
+    config.database_url.clone().unwrap_or_else(|| {
+        format!("sqlite:{}", data_dir.join("landfall.db").display()).into()
+    })
+}
+
+fn settings(config: &Config) -> Settings {
+    let scale = config.engine.wait_scale;
+    let mut settings = Settings::default();
+    settings.quotas.connections = config.limits.connections_per_organization;
+    settings.quotas.applications = config.limits.applications_per_organization;
+    settings.quotas.environments = config.limits.environments_per_organization;
+    settings.worker.runs = config.engine.workers;
+    settings.detection.shortest = settings.detection.shortest.mul_f64(scale);
+    settings.detection.propagating = settings.detection.propagating.mul_f64(scale);
+    settings.deployment_url = config.deployments.url.clone();
+    settings
+}
