@@ -10,7 +10,7 @@ use landfall_model::{
     retained::Reason,
     store::Write,
 };
-use landfall_plan::score;
+use landfall_plan::{blueprint, score};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -146,6 +146,7 @@ pub async fn put_workload(
                 Some(parsed.metadata.name.position.clone()),
             ));
         }
+        blueprint::check_workload(&parsed)?;
         let now = app.now();
         let workload = Workload {
             score: score_file.to_owned(),

@@ -2,7 +2,7 @@
 
 use crate::{Actor, App, Permission, access::require, failed};
 use landfall_model::{
-    Code, Error,
+    Code, Error, Timestamp,
     audit::{self, Actor as AuditActor, Entry, NewEntry},
     error::Result,
     id::OrganizationId,
@@ -94,9 +94,20 @@ pub(crate) fn system_entry(
     target: impl ToString,
     detail: Value,
 ) -> Write {
+    entry_of_system(app.now(), organization_id, action, target, detail)
+}
+
+/// The same where there is a clock but no [`App`].
+pub(crate) fn entry_of_system(
+    at: Timestamp,
+    organization_id: &OrganizationId,
+    action: &str,
+    target: impl ToString,
+    detail: Value,
+) -> Write {
     Write::Audit(NewEntry {
         organization_id: organization_id.clone(),
-        at: app.now(),
+        at,
         actor: AuditActor::System,
         action: action.to_owned(),
         target: target.to_string(),

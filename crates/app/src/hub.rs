@@ -11,7 +11,7 @@ use landfall_model::{
     },
 };
 use serde::Serialize;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{broadcast, watch};
 
 /// Enough for the events of a rollout's busiest second; who is slower is told
 /// that it missed some.
@@ -66,15 +66,15 @@ struct Addressed {
 
 pub(crate) struct Hub {
     notices: broadcast::Sender<Addressed>,
-    /// Wakes this process's worker.
-    pub(crate) work: Notify,
+    /// Counts enqueued work, and so wakes this process's workers.
+    pub(crate) work: watch::Sender<u64>,
 }
 
 impl Default for Hub {
     fn default() -> Self {
         Self {
             notices: broadcast::Sender::new(CAPACITY),
-            work: Notify::new(),
+            work: watch::Sender::new(0),
         }
     }
 }

@@ -36,6 +36,7 @@ pub use access::{Actor, Permission};
 pub use settings::Settings;
 
 use hub::Hub;
+use landfall_engine::Engine;
 use landfall_model::{
     Clock, Code, Entropy, Error, Timestamp,
     connection::Method,
@@ -64,6 +65,7 @@ pub struct App {
     pub(crate) connectors: BTreeMap<Method, Arc<dyn Connector>>,
     pub(crate) settings: Settings,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) engine: Engine,
     pub(crate) limits: limits::Limits,
     pub(crate) breakers: breaker::Breakers,
     pub(crate) triggers: connections::Triggers,
@@ -77,7 +79,16 @@ impl App {
     pub fn new(parts: Parts) -> Arc<Self> {
         let hub = Arc::new(Hub::default());
         let store: Arc<dyn Store> = Arc::new(watched::Watched::new(parts.store, hub.clone()));
+        let closing = CancellationToken::new();
+        let engine = Engine::new(
+            store.clone(),
+            parts.clock.clone(),
+            parts.entropy.clone(),
+            parts.settings.engine.clone(),
+            closing.clone(),
+        );
         Arc::new(Self {
+            engine,
             store,
             clock: parts.clock,
             entropy: parts.entropy,
@@ -92,7 +103,7 @@ impl App {
             breakers: breaker::Breakers::default(),
             triggers: connections::Triggers::default(),
             locks: keyed::Locks::default(),
-            closing: CancellationToken::new(),
+            closing,
         })
     }
 

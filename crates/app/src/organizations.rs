@@ -2,10 +2,9 @@
 //!
 //! Nobody reaches these over the network: only who runs the server's binary.
 
-use crate::{App, failed, secret, tokens};
+use crate::{App, audit, failed, secret, tokens};
 use landfall_model::{
     Error,
-    audit::{Actor as AuditActor, NewEntry},
     error::Result,
     id::{MemberId, OrganizationId, TokenId},
     member::{Member, Role},
@@ -152,13 +151,5 @@ fn by_operator(
     action: &str,
     target: &MemberId,
 ) -> Write {
-    Write::Audit(NewEntry {
-        organization_id: organization_id.clone(),
-        at: app.now(),
-        actor: AuditActor::System,
-        action: action.to_owned(),
-        target: target.to_string(),
-        outcome: "ok".to_owned(),
-        detail: json!({}),
-    })
+    audit::system_entry(app, organization_id, action, target, json!({}))
 }

@@ -1,5 +1,6 @@
 //! What an operator may set. Every default suits a small installation.
 
+use landfall_engine::Policy;
 use std::time::Duration;
 
 #[derive(Clone, Debug, Default)]
@@ -10,6 +11,8 @@ pub struct Settings {
     pub verification: Verification,
     pub planning: Planning,
     pub worker: Worker,
+    /// How patient rollouts and destructions are, and how long a lease is.
+    pub engine: Policy,
     pub rates: Rates,
     /// How people reach a load balancer, when not by its own DNS name (a
     /// simulated or private cloud): the scheme, host and port of an endpoint's
@@ -146,7 +149,6 @@ pub struct Worker {
     /// Of both, for one organization: one customer's thousand jobs do not
     /// delay another's one.
     pub per_organization: usize,
-    pub lease: Duration,
     /// Between looks for due work. Work that this process enqueues wakes it at
     /// once.
     pub poll: Duration,
@@ -158,7 +160,6 @@ impl Default for Worker {
             runs: 32,
             checks: 16,
             per_organization: 8,
-            lease: Duration::from_secs(30),
             poll: Duration::from_millis(500),
         }
     }

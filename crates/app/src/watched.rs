@@ -110,7 +110,7 @@ fn read(writes: &[Write]) -> Told {
                 }
                 continue;
             }
-            Write::Enqueue(_) | Write::PostponeWork { .. } => {
+            Write::Enqueue(_) => {
                 told.work = true;
                 continue;
             }
@@ -138,7 +138,7 @@ macro_rules! forward {
                     self.hub.tell(&organization_id, notice);
                 }
                 if told.work {
-                    self.hub.work.notify_one();
+                    self.hub.work.send_modify(|count| *count += 1);
                 }
                 Ok(())
             }

@@ -9,6 +9,7 @@ use landfall_model::{
     id::ConnectionId,
 };
 
+use landfall_plan::policy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -76,13 +77,15 @@ pub(super) async fn spec(
         .with_source(failure)
     })?;
     let spec = match connection.method {
-        Method::AssumeRole => {
-            return Err(Error::new(
-                Code::ConnectionMethodUnavailable,
-                "no policy yet",
-                "wait",
-            ));
-        }
-    };
+        Method::AssumeRole => policy::aws::grant(connection, &principal),
+    }
+    .map_err(|error| {
+        Error::new(
+            Code::ConnectionMethodUnavailable,
+            format!("the grant cannot be described: {error}"),
+            "the operator runs 'landfall doctor' on the server: it says what is missing",
+        )
+        .with_source(error)
+    })?;
     Ok((principal, spec))
 }

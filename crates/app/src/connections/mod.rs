@@ -16,7 +16,7 @@ pub use regions::regions;
 pub use verify::verify;
 
 pub(crate) use detect::{Next, look};
-pub(crate) use schedule::{Triggers, ensure_looked_after};
+pub(crate) use schedule::{Triggers, after_failure, ensure_looked_after};
 pub(crate) use verify::{ensure_fresh, scheduled_run};
 
 use crate::{Actor, App, Permission, audit, failed, names};

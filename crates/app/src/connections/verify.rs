@@ -128,7 +128,7 @@ pub(super) async fn run(app: &App, connection: &Connection, trigger: Trigger) ->
         finished_at: app.now(),
         checks: verification.checks.clone(),
     };
-    update(
+    let updated = update(
         app,
         &connection.organization_id,
         &connection.id,
@@ -142,6 +142,9 @@ pub(super) async fn run(app: &App, connection: &Connection, trigger: Trigger) ->
         },
     )
     .await?;
+    if updated.state.can_provision() {
+        app.engine.breakers().reset(&updated.id);
+    }
     Ok(run)
 }
 

@@ -1,10 +1,15 @@
 use super::find;
-use crate::{Actor, App, Permission, applications, audit, failed, rollouts};
+use crate::{
+    Actor, App, Permission, applications, audit, connections, failed,
+    rollouts::{self, Left},
+};
 use landfall_model::{
+    Code, Error,
     application::Application,
     environment::{Environment, State},
     error::Result,
     id::{EnvironmentId, RetainedId},
+    journal::{EventKind, Stream},
     resource::Resource,
     retained::{self, Reason, Retained},
     store::Write,
@@ -59,6 +64,9 @@ pub(crate) async fn retire(
         .map_err(failed("listing resources"))?;
     let name = format!("{}/{}", application.name, environment.name);
     let mut writes = Vec::with_capacity(resources.len() * 2 + 1);
+    for left in rollouts::left_open(app, &environment).await? {
+        writes.extend(retain_left(app, &environment, &name, &resources, left).await?);
+    }
     for resource in resources {
         writes.push(Write::DeleteResource {
             environment_id: environment.id.clone(),
@@ -70,6 +78,72 @@ pub(crate) async fn retire(
     mark(app, &mut environment);
     writes.push(Write::PutEnvironment(environment));
     Ok(writes)
+}
+
+/// What a create that nobody saw end may have made. If the cloud had named it,
+/// it is listed; if not, only the account can say whether it exists, so the
+/// environment stays until a rollout has asked.
+async fn retain_left(
+    app: &App,
+    environment: &Environment,
+    environment_name: &str,
+    recorded: &[Resource],
+    left: Left,
+) -> Result<Vec<Write>> {
+    let Some(identifier) = left.identifier else {
+        return Err(Error::new(
+            Code::EnvironmentState,
+            format!(
+                "the rollout {} may have made {} ({}) without learning its identifier",
+                left.rollout_id, left.address, left.type_name
+            ),
+            "resume that rollout or start a new one: it looks for the resource first; then delete the environment",
+        ));
+    };
+    let known = recorded
+        .iter()
+        .any(|one| one.type_name == left.type_name && one.identifier == identifier);
+    if known {
+        return Ok(Vec::new());
+    }
+    let connection = connections::find(
+        app,
+        &environment.organization_id,
+        &environment.connection_id,
+    )
+    .await?;
+    let closed = Write::Append {
+        stream: Stream::Rollout(left.rollout_id),
+        at: app.now(),
+        address: Some(left.address.clone()),
+        kind: EventKind::Retained {
+            identifier: identifier.clone(),
+        },
+    };
+    let resource = Resource {
+        environment_id: environment.id.clone(),
+        title: format!("{} left behind by a rollout", left.type_name),
+        address: left.address,
+        type_name: left.type_name,
+        identifier,
+        account_id: connection.account_id.to_string(),
+        region: environment.region.clone(),
+        applied: json!({}),
+        outputs: json!({}),
+        // Nobody knows: the careful answer.
+        stateful: true,
+        generation: 1,
+        monthly_cents: None,
+        updated_at: app.now(),
+    };
+    let retained = retain(
+        app,
+        environment,
+        environment_name,
+        resource,
+        Reason::LeftBehind,
+    );
+    Ok(vec![closed, Write::PutRetained(retained)])
 }
 
 fn retain(

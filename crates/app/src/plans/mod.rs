@@ -8,7 +8,7 @@ mod wanted;
 pub use create::create;
 
 pub(crate) use stale::refuse_stale;
-pub(crate) use wanted::{check_settings, endpoints};
+pub(crate) use wanted::check_settings;
 
 use crate::{Actor, App, Permission, approval, audit, environments, failed};
 use landfall_model::{

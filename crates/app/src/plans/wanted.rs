@@ -1,34 +1,79 @@
 //! What an environment wants: its workloads, expanded by the blueprint.
 
-use crate::App;
+use crate::{App, applications, failed};
 use landfall_model::{
     Code, Error, connection::Connection, environment::Environment, error::Result, graph::Graph,
-    plan::Plan, resource::Resource,
+};
+use landfall_plan::{
+    blueprint::{self, Account, Input},
+    policy, score,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub(crate) struct Wanted {
     pub(crate) graph: Graph,
+    /// By workload; values hold references until the graph is applied.
     pub(crate) endpoints: BTreeMap<String, Value>,
 }
 
 pub(crate) async fn expand(
-    _app: &App,
+    app: &App,
     environment: &Environment,
-    _connection: &Connection,
+    connection: &Connection,
 ) -> Result<Wanted> {
-    Err(Error::new(
-        Code::PlanBlocked,
-        format!("no blueprint for '{}' yet", environment.name),
-        "wait for the blueprint",
-    ))
+    let organization = &environment.organization_id;
+    let application = applications::find(app, organization, &environment.application_id).await?;
+    if application.workloads.is_empty() {
+        // An application that lost its last workload still has what to retain.
+        let recorded = app
+            .store
+            .resources(&environment.id)
+            .await
+            .map_err(failed("listing resources"))?;
+        if recorded.is_empty() {
+            return Err(Error::new(
+                Code::PlanBlocked,
+                format!("the application '{}' has no workload", application.name),
+                "add a Score file to the application first",
+            ));
+        }
+    }
+    // Parsed before they were stored, by this version or an older one.
+    let workloads = application
+        .workloads
+        .values()
+        .map(|workload| score::parse(&workload.score))
+        .collect::<Result<Vec<_>>>()?;
+    let expansion = blueprint::expand(&Input {
+        application: &application.name,
+        environment,
+        account: &Account::of(connection),
+        workloads: &workloads,
+    })?;
+    check_grant(&expansion.graph)?;
+    Ok(Wanted {
+        graph: expansion.graph,
+        endpoints: expansion.endpoints,
+    })
 }
 
-pub(crate) fn check_settings(_environment: &Environment) -> Result<()> {
-    Ok(())
+/// The grant has permissions for every type of the graph. That they were
+/// granted is what the connection's checks ask.
+fn check_grant(graph: &Graph) -> Result<()> {
+    let types = graph.nodes.values().map(|node| node.type_name.as_str());
+    match policy::aws::required_actions(types) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::new(
+            Code::PlanBlocked,
+            format!("the grant does not cover this plan: {error}"),
+            "take what needs that type out of the Score file",
+        )
+        .with_source(error)),
+    }
 }
 
-pub(crate) fn endpoints(_plan: &Plan, _resources: &[Resource]) -> BTreeMap<String, String> {
-    BTreeMap::new()
+/// What can be said of an environment's settings before it has workloads.
+pub(crate) fn check_settings(environment: &Environment) -> Result<()> {
+    blueprint::check_settings(environment)
 }

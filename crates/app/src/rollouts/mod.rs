@@ -1,16 +1,14 @@
 //! Runs of plans.
 
+mod left;
 mod start;
 
 pub use start::start;
 
+pub(crate) use left::{Left, left_open};
+
 use crate::{Actor, App, Permission, audit, connections, environments, failed, plans};
-fn fold(
-    _: &landfall_model::plan::Plan,
-    _: &[Event],
-) -> std::collections::BTreeMap<landfall_model::graph::Address, NodeState> {
-    Default::default()
-}
+use landfall_engine::{endpoints, fold};
 use landfall_model::{
     Code, Error,
     environment::Environment,
@@ -64,7 +62,7 @@ pub async fn progress(app: &App, actor: &Actor, id: &RolloutId) -> Result<Rollou
         done: count(nodes.values().filter(is_done).count()),
         total: count(nodes.len()),
         last_event: events.last().map_or(0, |event| event.seq),
-        endpoints: plans::endpoints(&plan, &resources),
+        endpoints: endpoints(&plan, &resources),
         nodes,
         rollout,
     })
