@@ -103,7 +103,10 @@ impl AwsConfig {
         if let Some(console) = &self.console_url {
             let filled = console.replace("{region}", "us-east-1");
             if Url::parse(&filled).is_err() {
-                return refuse("console_url", "it must be a URL, perhaps with {region} in it");
+                return refuse(
+                    "console_url",
+                    "it must be a URL, perhaps with {region} in it",
+                );
             }
         }
         if let Some(bucket) = &self.template_bucket

@@ -94,13 +94,12 @@ impl AssumeRoleConnector {
 
     /// The provisioner's session, shared by all regions.
     fn provisioner_session(&self, connection: &Connection) -> Arc<RoleSession> {
-        self.sessions
-            .session(&connection.id, self.clock.now(), || {
-                let mut assume =
-                    self.assume(connection, connection.provisioner_role_arn(), "provision");
-                assume.duration = HOUR;
-                RoleSession::new(self.server.sts().clone(), assume, self.clock.clone())
-            })
+        self.sessions.session(&connection.id, self.clock.now(), || {
+            let mut assume =
+                self.assume(connection, connection.provisioner_role_arn(), "provision");
+            assume.duration = HOUR;
+            RoleSession::new(self.server.sts().clone(), assume, self.clock.clone())
+        })
     }
 
     /// Refuses early what the account has refused already: a revoked or ended

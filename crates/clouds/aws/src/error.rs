@@ -52,7 +52,10 @@ where
                 FailureKind::Invalid
             },
             "NotSent",
-            message::clean(&format!("{operation} could not be sent: {}", causes(&error))),
+            message::clean(&format!(
+                "{operation} could not be sent: {}",
+                causes(&error)
+            )),
         ),
         // TimeoutError, DispatchFailure, ResponseError and what may come: the
         // request may have been taken although its answer was not read.
@@ -148,28 +151,51 @@ fn kind_of_code(code: &str) -> Option<Known> {
     use FailureKind as K;
     use Known::{Exactly, Unless};
     Some(match code {
-        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded"
-        | "TooManyRequestsException" | "RequestThrottled" | "RequestThrottledException"
-        | "BandwidthLimitExceeded" | "LimitExceededRate" | "PriorRequestNotComplete"
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "BandwidthLimitExceeded"
+        | "LimitExceededRate"
+        | "PriorRequestNotComplete"
         | "SlowDown" => Exactly(K::Throttled),
 
-        "ServiceUnavailable" | "ServiceUnavailableException" | "NetworkFailureException"
+        "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "NetworkFailureException"
         | "HandlerInternalFailureException" => Exactly(K::Unavailable),
-        "ServiceInternalErrorException" | "HandlerFailureException"
-        | "GeneralServiceException" | "NotStabilizedException" => Unless(K::Unavailable),
+        "ServiceInternalErrorException"
+        | "HandlerFailureException"
+        | "GeneralServiceException"
+        | "NotStabilizedException" => Unless(K::Unavailable),
 
-        "ConcurrentOperationException" | "ConcurrentModification"
+        "ConcurrentOperationException"
+        | "ConcurrentModification"
         | "ConcurrentModificationException" => Exactly(K::Busy),
         "ResourceConflictException" | "DeleteConflict" => Unless(K::Busy),
 
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation"
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
         | "UnauthorizedTaggingOperation" => Exactly(K::Denied),
 
-        "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId"
-        | "UnrecognizedClientException" | "AuthFailure" | "SignatureDoesNotMatch"
-        | "InvalidSignatureException" | "IncompleteSignature" | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException" | "InvalidAccessKeyId"
-        | "InvalidCredentialsException" | "NotAuthorized" | "OptInRequired"
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "AuthFailure"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "InvalidAccessKeyId"
+        | "InvalidCredentialsException"
+        | "NotAuthorized"
+        | "OptInRequired"
         | "RequestExpired" => Exactly(K::Unauthorized),
 
         "ResourceNotFoundException" | "NoSuchEntity" | "NoSuchEntityException" => {
@@ -181,9 +207,7 @@ fn kind_of_code(code: &str) -> Option<Known> {
             Exactly(K::Quota)
         }
 
-        "InvalidRequestException" | "ValidationException" | "ValidationError" => {
-            Unless(K::Invalid)
-        }
+        "InvalidRequestException" | "ValidationException" | "ValidationError" => Unless(K::Invalid),
         "ClientTokenConflictException"
         | "NotUpdatableException"
         | "PrivateTypeException"

@@ -127,9 +127,10 @@ impl RoleSession {
     pub(crate) async fn renew(&self, stale: &Credentials) -> Result<Credentials, Failure> {
         {
             let mut current = self.current.lock().await;
-            if current.as_ref().is_some_and(|issued| {
-                issued.credentials.access_key_id() == stale.access_key_id()
-            }) {
+            if current
+                .as_ref()
+                .is_some_and(|issued| issued.credentials.access_key_id() == stale.access_key_id())
+            {
                 *current = None;
             }
         }

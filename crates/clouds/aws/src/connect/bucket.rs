@@ -68,7 +68,11 @@ impl Bucket {
         )
     }
 
-    pub(crate) async fn put(&self, connection: &Connection, spec: &GrantSpec) -> Result<(), Failure> {
+    pub(crate) async fn put(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+    ) -> Result<(), Failure> {
         let url = self.template_url(connection, spec.version);
         let body = spec.template.to_string().into_bytes();
         let mut request = self.http.put(&url);

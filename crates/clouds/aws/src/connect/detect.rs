@@ -63,9 +63,8 @@ pub(super) fn reaper_for(
     resource: &Retained,
     session_policy: &Value,
 ) -> Result<Assume, Failure> {
-    let refuse = |code: &str, message: String| {
-        Err(Failure::new(FailureKind::Invalid, code, message))
-    };
+    let refuse =
+        |code: &str, message: String| Err(Failure::new(FailureKind::Invalid, code, message));
     if !connection.with_reaper {
         return refuse(
             "ReaperLeftOut",

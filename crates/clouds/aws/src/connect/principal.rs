@@ -72,7 +72,10 @@ pub(crate) fn trusted_arn(caller: &Caller, configured: Option<&str>) -> Result<S
     };
     let (partition, service, account, resource) = split(&caller.arn).ok_or_else(|| {
         unusable(
-            format!("AWS calls this server '{}', which is not an ARN", caller.arn),
+            format!(
+                "AWS calls this server '{}', which is not an ARN",
+                caller.arn
+            ),
             "check clouds.aws.endpoint_url",
         )
     })?;
@@ -115,7 +118,9 @@ pub(crate) fn trusted_arn(caller: &Caller, configured: Option<&str>) -> Result<S
         Ok(configured.to_owned())
     } else {
         Err(unusable(
-            format!("clouds.aws.principal_arn is {configured}, but AWS says that this server is {derived}"),
+            format!(
+                "clouds.aws.principal_arn is {configured}, but AWS says that this server is {derived}"
+            ),
             "correct or remove clouds.aws.principal_arn",
         ))
     }
@@ -147,10 +152,7 @@ mod tests {
     fn a_configured_arn_may_only_add_the_path() {
         let session = caller("arn:aws:sts::111122223333:assumed-role/landfall-server/i-0abc");
         let with_path = "arn:aws:iam::111122223333:role/team/landfall-server";
-        assert_eq!(
-            trusted_arn(&session, Some(with_path)).unwrap(),
-            with_path
-        );
+        assert_eq!(trusted_arn(&session, Some(with_path)).unwrap(), with_path);
         for other in [
             "arn:aws:iam::999922223333:role/landfall-server",
             "arn:aws:iam::111122223333:role/somebody-else",

@@ -111,7 +111,11 @@ impl ServerIdentity {
         }
         let answer = self.ask().await;
         *remembered = Some(Remembered {
-            until: now.plus_millis(if answer.is_ok() { KNOWN_FOR } else { FAILED_FOR }),
+            until: now.plus_millis(if answer.is_ok() {
+                KNOWN_FOR
+            } else {
+                FAILED_FOR
+            }),
             answer: answer.clone(),
         });
         answer

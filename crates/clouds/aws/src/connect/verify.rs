@@ -169,7 +169,9 @@ impl Run<'_> {
                     .await;
                 let server = match asked {
                     Ok(server) => server,
-                    Err(Failing(_, error)) => return Found::fail(error.reason(), error.next_step()),
+                    Err(Failing(_, error)) => {
+                        return Found::fail(error.reason(), error.next_step());
+                    }
                 };
                 let partition = principal::partition_of(&server.caller.arn).unwrap_or_default();
                 let wanted = self.connection.partition.as_str();

@@ -76,11 +76,7 @@ const PHRASES: &[(FailureKind, &[&str])] = &[
     ),
     (
         FailureKind::AlreadyExists,
-        &[
-            "already exists",
-            "alreadyexists",
-            "bucketalreadyownedbyyou",
-        ],
+        &["already exists", "alreadyexists", "bucketalreadyownedbyyou"],
     ),
     (
         FailureKind::Quota,

@@ -11,7 +11,12 @@ fn service_codes_map_to_what_the_engine_does_next() {
         ("HandlerInternalFailureException", "", 502, K::Unavailable),
         ("ServiceUnavailable", "", 503, K::Unavailable),
         ("ConcurrentOperationException", "", 409, K::Busy),
-        ("ResourceConflictException", "is being modified", 409, K::Busy),
+        (
+            "ResourceConflictException",
+            "is being modified",
+            409,
+            K::Busy,
+        ),
         (
             "ResourceConflictException",
             "DependencyViolation: The vpc has dependencies",
@@ -19,7 +24,12 @@ fn service_codes_map_to_what_the_engine_does_next() {
             K::InUse,
         ),
         ("AccessDeniedException", "no", 400, K::Denied),
-        ("com.amazon.coral.service#AccessDeniedException", "", 400, K::Denied),
+        (
+            "com.amazon.coral.service#AccessDeniedException",
+            "",
+            400,
+            K::Denied,
+        ),
         ("ExpiredTokenException", "", 400, K::Unauthorized),
         ("ExpiredToken", "", 403, K::Unauthorized),
         ("InvalidClientTokenId", "", 403, K::Unauthorized),
@@ -34,8 +44,18 @@ fn service_codes_map_to_what_the_engine_does_next() {
         ("TypeNotFoundException", "", 404, K::Invalid),
         ("ClientTokenConflictException", "", 409, K::Invalid),
         ("NotUpdatableException", "", 400, K::Invalid),
-        ("InvalidRequestException", "Model validation failed", 400, K::Invalid),
-        ("ValidationException", "ClientToken must match", 400, K::Invalid),
+        (
+            "InvalidRequestException",
+            "Model validation failed",
+            400,
+            K::Invalid,
+        ),
+        (
+            "ValidationException",
+            "ClientToken must match",
+            400,
+            K::Invalid,
+        ),
         (
             "GeneralServiceException",
             "The bucket you tried to delete is not empty (Service: S3)",

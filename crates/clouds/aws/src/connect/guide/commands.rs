@@ -4,7 +4,7 @@
 use super::Context;
 use landfall_model::grant::{PolicyDocument, RoleSpec};
 use serde_json::Value;
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 /// CloudFormation takes templates of up to 51,200 bytes in the request, larger
 /// ones from S3 only (AWS docs: "Understand CloudFormation quotas").
@@ -34,12 +34,31 @@ trap 'rm -rf \"$work\"' EXIT
 /// policy variables such as `${aws:username}`; no line of pretty JSON can be
 /// the delimiter itself.
 fn heredoc(file: &str, document: &Value, pretty: bool) -> String {
+    let document = sorted(document);
     let text = if pretty {
         format!("{document:#}")
     } else {
         document.to_string()
     };
     format!("cat > \"$work/{file}\" <<'LANDFALL'\n{text}\nLANDFALL\n")
+}
+
+/// The same with its keys in order: whether `serde_json` sorts by itself depends
+/// on features that other crates switch on, and people compare these texts.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<_, _> = members.iter().collect();
+            Value::Object(
+                members
+                    .into_iter()
+                    .map(|(name, value)| (name.clone(), sorted(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        plain => plain.clone(),
+    }
 }
 
 /// `'…'`, safe for any text.

@@ -47,9 +47,7 @@ async fn role(iam: &Client, name: &str) -> Result<Role, Failure> {
         .send()
         .await
         .map_err(|error| from_sdk(error, "iam:GetRole", Effect::Read))?;
-    let role = output
-        .role
-        .ok_or_else(|| unreadable("iam:GetRole", name))?;
+    let role = output.role.ok_or_else(|| unreadable("iam:GetRole", name))?;
     let trust = role
         .assume_role_policy_document
         .as_deref()

@@ -49,10 +49,10 @@ pub(super) async fn check(run: &Run<'_>, account: Option<&Account>) -> Findings 
         "The granted roles are as they were when they were last verified",
         format!("a digest of {asked}"),
     );
-    checks.push(
-        run.recorder
-            .noted(specified, with(&read, |snapshot| as_specified(run, snapshot))),
-    );
+    checks.push(run.recorder.noted(
+        specified,
+        with(&read, |snapshot| as_specified(run, snapshot)),
+    ));
     checks.push(
         run.recorder
             .noted(unchanged, with(&read, |snapshot| as_before(run, snapshot))),
@@ -67,10 +67,7 @@ pub(super) async fn check(run: &Run<'_>, account: Option<&Account>) -> Findings 
     }
 }
 
-fn with(
-    read: &Option<Result<Snapshot, Failure>>,
-    judge: impl FnOnce(&Snapshot) -> Found,
-) -> Found {
+fn with(read: &Option<Result<Snapshot, Failure>>, judge: impl FnOnce(&Snapshot) -> Found) -> Found {
     match read {
         Some(Ok(snapshot)) => judge(snapshot),
         Some(Err(_)) => Found::skipped("not asked: the roles could not be read"),

@@ -45,7 +45,9 @@ impl Wrong {
         match self.why {
             Why::Allowed => format!("the {who} may {what}, but must not"),
             Why::ServiceControlPolicy => {
-                format!("the {who} may not {what}: a service control policy of the organization denies it")
+                format!(
+                    "the {who} may not {what}: a service control policy of the organization denies it"
+                )
             }
             Why::Boundary => format!("the {who} may not {what}: its permissions boundary lacks it"),
             Why::ExplicitDeny => format!("the {who} may not {what}: a policy denies it explicitly"),
@@ -64,7 +66,10 @@ pub(super) async fn check(
         .iter()
         .filter(|question| run.connection.with_reaper || question.identity != Identity::Reaper)
         .collect();
-    let calls: usize = questions.iter().map(|question| question.actions.len()).sum();
+    let calls: usize = questions
+        .iter()
+        .map(|question| question.actions.len())
+        .sum();
     let question = Question::new(
         format!("aws.permissions.{}", group.id),
         group.title.clone(),
@@ -109,7 +114,9 @@ fn judge(run: &Run<'_>, calls: usize, wrong: &[Wrong]) -> Found {
         sentences.join("; ")
     );
     let allowed_too_much = wrong.iter().any(|wrong| !wrong.wanted);
-    let scp = wrong.iter().any(|wrong| wrong.why == Why::ServiceControlPolicy);
+    let scp = wrong
+        .iter()
+        .any(|wrong| wrong.why == Why::ServiceControlPolicy);
     let remedy = if allowed_too_much {
         "somebody widened the role or took a Deny away: make the grant again from the current \
          template, and detach what it does not contain"

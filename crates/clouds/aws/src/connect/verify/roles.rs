@@ -106,11 +106,7 @@ fn skip_all(run: &Run<'_>, identity: Identity, steps: &[Step], why: &str) -> Fin
     }
 }
 
-pub(super) async fn verify(
-    run: &Run<'_>,
-    identity: Identity,
-    server: Option<&Server>,
-) -> Findings {
+pub(super) async fn verify(run: &Run<'_>, identity: Identity, server: Option<&Server>) -> Findings {
     let Some(server) = server else {
         return skip_all(
             run,
@@ -133,7 +129,10 @@ pub(super) async fn verify(
     let required = refuses(run, identity, Step::Required, None).await;
     // A role that asks for no id at all lets a wrong one in as well; asked
     // nevertheless, because it is its own fault with its own evidence.
-    let wrong = format!("landfall-wrong-{}", hex::encode(run.recorder.entropy.array::<16>()));
+    let wrong = format!(
+        "landfall-wrong-{}",
+        hex::encode(run.recorder.entropy.array::<16>())
+    );
     let enforced = refuses(run, identity, Step::Enforced, Some(wrong)).await;
     findings.checks.extend([required, enforced]);
     findings.checks.push(lasts(run, identity, server).await);

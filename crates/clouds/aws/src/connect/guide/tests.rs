@@ -1,0 +1,253 @@
+use super::*;
+use landfall_model::{
+    Timestamp,
+    connection::{Cloud, Method, Partition, State},
+    grant::{Identity, PolicyDocument, RoleSpec},
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, process::Command};
+
+fn connection() -> Connection {
+    let at = Timestamp::from_millis(0);
+    Connection {
+        id: "con_0190b5c8e0f07c3f8a1d2b3c4d5e6f70".parse().unwrap(),
+        organization_id: "org_0190b5c8e0f07c3f8a1d2b3c4d5e6f70".parse().unwrap(),
+        name: "test".to_owned(),
+        cloud: Cloud::Aws,
+        method: Method::AssumeRole,
+        account_id: "123456789012".parse().unwrap(),
+        partition: Partition::Aws,
+        external_id: "landfall-ext".to_owned(),
+        regions: vec!["eu-central-1".to_owned()],
+        default_region: None,
+        with_reaper: false,
+        grant_version: None,
+        grant_digest: None,
+        state: State::Pending { since: at },
+        created_at: at,
+        updated_at: at,
+        version: 1,
+    }
+}
+
+/// Quotes and line breaks must not break the commands.
+const HOSTILE: &str = "Reads the customer's `roles`\nand $HOME";
+
+fn spec(template: Value, purpose: &str) -> GrantSpec {
+    let connection = connection();
+    let policy = |name: &str| PolicyDocument {
+        name: name.to_owned(),
+        purpose: purpose.to_owned(),
+        document: json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:GetObject",
+             "Resource": "arn:aws:s3:::${aws:PrincipalAccount}/*"}]}),
+    };
+    GrantSpec {
+        version: 4,
+        boundary: policy("landfall-boundary-4d5e6f70"),
+        roles: vec![RoleSpec {
+            identity: Identity::Provisioner,
+            name: connection.provisioner_role_name(),
+            description: "It's the provisioner".to_owned(),
+            max_session: 3600,
+            trust: json!({"Version": "2012-10-17", "Statement": []}),
+            policies: vec![policy("landfall-a-4d5e6f70")],
+            tags: BTreeMap::from([("landfall:grant-version".to_owned(), "4".to_owned())]),
+        }],
+        permissions: Vec::new(),
+        template,
+    }
+}
+
+fn principal() -> ServerPrincipal {
+    ServerPrincipal {
+        arn: "arn:aws:iam::111122223333:role/landfall-server".to_owned(),
+    }
+}
+
+fn guide(template: Value) -> GrantGuide {
+    write(
+        &AwsConfig::default(),
+        None,
+        &connection(),
+        &spec(template, HOSTILE),
+        &principal(),
+    )
+}
+
+#[test]
+fn the_link_has_the_consoles_form() {
+    let connection = connection();
+    let spec = spec(
+        json!({"Parameters": {
+            "ExternalId": {"Type": "String"},
+            "PrincipalArn": {"Type": "String", "Default": principal().arn},
+            "Unknown": {"Type": "String"},
+        }}),
+        HOSTILE,
+    );
+    let principal = principal();
+    let context = Context {
+        connection: &connection,
+        spec: &spec,
+        principal: &principal,
+        region: "eu-central-1",
+        template_url: None,
+    };
+    assert_eq!(
+        link::quick_create(
+            "https://eu-central-1.console.aws.amazon.com",
+            &context,
+            "https://bucket.s3.eu-central-1.amazonaws.com/landfall/con_1/v4.json"
+        ),
+        "https://eu-central-1.console.aws.amazon.com/cloudformation/home?region=eu-central-1\
+         #/stacks/create/review\
+         ?templateURL=https%3A%2F%2Fbucket.s3.eu-central-1.amazonaws.com%2Flandfall%2Fcon_1%2Fv4.json\
+         &stackName=landfall-4d5e6f70&param_ExternalId=landfall-ext"
+    );
+}
+
+#[test]
+fn the_commands_are_as_reviewed() {
+    let guide = guide(json!({"Resources": {"X": {"Type": "AWS::IAM::Role"}}}));
+    insta::assert_snapshot!("cloudformation_commands", guide.cloudformation_commands);
+    insta::assert_snapshot!("iam_commands", guide.iam_commands);
+    insta::assert_snapshot!("console_steps", guide.console_steps.join("\n"));
+}
+
+/// A stand-in for the AWS CLI that remembers its arguments and says that it is
+/// in the right account, where nothing exists yet.
+const FAKE_AWS: &str = r#"#!/bin/sh
+echo "$*" >> "$FAKE_LOG"
+case "$1 $2" in
+  "sts get-caller-identity") echo "$FAKE_ACCOUNT" ;;
+  "iam get-policy"|"iam get-role"|"cloudformation describe-stacks") exit "${FAKE_MISSING:-254}" ;;
+esac
+for argument in "$@"; do
+  case "$argument" in file://*) cat "${argument#file://}" >> "$FAKE_LOG.files" || exit 3 ;; esac
+done
+"#;
+
+/// Runs commands with the stand-in; what it was called with, if they succeeded.
+fn run(commands: &str, account: &str, missing: &str) -> Result<(String, String), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let aws = folder.path().join("aws");
+    std::fs::write(&aws, FAKE_AWS).unwrap();
+    std::fs::set_permissions(&aws, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let log = folder.path().join("log");
+    let path = format!(
+        "{}:{}",
+        folder.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let output = Command::new("sh")
+        .args(["-c", commands])
+        .env("PATH", path)
+        .env("FAKE_LOG", &log)
+        .env("FAKE_ACCOUNT", account)
+        .env("FAKE_MISSING", missing)
+        .output()
+        .unwrap();
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let files = folder.path().join("log.files");
+    Ok((
+        std::fs::read_to_string(log).unwrap(),
+        std::fs::read_to_string(files).unwrap_or_default(),
+    ))
+}
+
+#[test]
+fn the_iam_commands_run_and_pass_documents_untouched() {
+    let commands = guide(json!({})).iam_commands;
+    let (calls, files) = run(&commands, "123456789012", "254").unwrap();
+    let wanted = [
+        "iam create-policy --policy-name landfall-boundary-4d5e6f70",
+        "iam create-policy --policy-name landfall-a-4d5e6f70",
+        "iam create-role --role-name landfall-provisioner-4d5e6f70 --max-session-duration 3600 \
+         --description It's the provisioner",
+        "iam attach-role-policy --role-name landfall-provisioner-4d5e6f70 --policy-arn \
+         arn:aws:iam::123456789012:policy/landfall-a-4d5e6f70",
+    ];
+    for call in wanted {
+        assert!(calls.contains(call), "{call}\n{calls}");
+    }
+    assert!(files.contains("${aws:PrincipalAccount}"), "{files}");
+
+    let (calls, _) = run(&commands, "123456789012", "0").unwrap();
+    for call in [
+        "iam create-policy-version",
+        "iam update-assume-role-policy",
+        "iam tag-role",
+    ] {
+        assert!(calls.contains(call), "on what exists: {call}\n{calls}");
+    }
+    assert!(!calls.contains("iam create-role"), "{calls}");
+}
+
+#[test]
+fn commands_stop_in_the_wrong_account() {
+    let guide = guide(json!({}));
+    for commands in [guide.iam_commands, guide.cloudformation_commands] {
+        let said = run(&commands, "999999999999", "254").unwrap_err();
+        assert!(said.contains("123456789012"), "{said}");
+        assert!(said.contains("999999999999"), "{said}");
+    }
+}
+
+#[test]
+fn the_stack_is_made_or_updated() {
+    let commands = guide(json!({"Resources": {}})).cloudformation_commands;
+    let (calls, files) = run(&commands, "123456789012", "254").unwrap();
+    assert!(calls.contains("cloudformation create-stack"), "{calls}");
+    assert!(calls.contains("--capabilities CAPABILITY_NAMED_IAM"));
+    assert!(calls.contains("cloudformation wait stack-create-complete"));
+    assert!(files.contains("Resources"));
+    let (calls, _) = run(&commands, "123456789012", "0").unwrap();
+    assert!(calls.contains("cloudformation update-stack"), "{calls}");
+}
+
+#[test]
+fn a_template_that_is_too_large_says_so_instead_of_failing_there() {
+    let large = json!({"Description": "x".repeat(60_000)});
+    let commands = guide(large).cloudformation_commands;
+    assert!(commands.starts_with("# "), "{commands}");
+    assert!(commands.contains("IAM commands"));
+}
+
+#[test]
+fn the_commands_pass_shellcheck_where_it_is_installed() {
+    if Command::new("shellcheck")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        eprintln!("skipped: shellcheck is not installed");
+        return;
+    }
+    let spec = spec(json!({"Resources": {}}), "Reads the granted roles");
+    let guide = write(
+        &AwsConfig::default(),
+        None,
+        &connection(),
+        &spec,
+        &principal(),
+    );
+    for commands in [guide.iam_commands, guide.cloudformation_commands] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("commands.sh");
+        std::fs::write(&file, &commands).unwrap();
+        let output = Command::new("shellcheck")
+            .args(["--shell=sh"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}

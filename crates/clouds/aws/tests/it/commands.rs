@@ -1,0 +1,101 @@
+//! The commands of the guide, run as a customer would: by a shell, with the
+//! official AWS CLI, which takes its endpoint from the environment.
+
+use crate::support::{Keys, sandbox::Sandbox};
+use landfall_contract::connector::Harness;
+use landfall_model::{check::Outcome, connection::Connection, connector::Silent, grant::GrantSpec};
+use std::{path::PathBuf, process::Command};
+
+const VARIABLE: &str = "LANDFALL_AWS_CLI";
+
+/// The folder of the AWS CLI that `LANDFALL_AWS_CLI` names, if it does.
+fn aws_cli() -> Option<PathBuf> {
+    match std::env::var_os(VARIABLE) {
+        Some(path) => PathBuf::from(path).parent().map(PathBuf::from),
+        None => {
+            eprintln!("skipped: {VARIABLE} does not name the AWS CLI");
+            None
+        }
+    }
+}
+
+async fn shell(folder: PathBuf, endpoint: &str, who: &Keys, commands: String) {
+    let path = format!(
+        "{}:{}",
+        folder.display(),
+        std::env::var("PATH").expect("a path")
+    );
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &commands])
+        .env("PATH", path)
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("AWS_ACCESS_KEY_ID", &who.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", &who.secret_access_key)
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env_remove("AWS_SESSION_TOKEN")
+        .env_remove("AWS_PROFILE");
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .expect("the shell was waited for")
+        .expect("there is a shell");
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+async fn everything_passes(sandbox: &Sandbox, connection: &Connection, spec: &GrantSpec) {
+    let found = sandbox
+        .connector
+        .verify(connection, spec, sandbox.now(), &Silent)
+        .await;
+    for check in &found.checks {
+        assert_eq!(check.outcome, Outcome::Pass, "{check:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_iam_commands_make_and_repair_the_grant() {
+    let Some(folder) = aws_cli() else { return };
+    let sandbox = Sandbox::start().await;
+    let connection = sandbox.connection(true).await;
+    let spec = sandbox.spec(&connection).await;
+    let principal = sandbox.connector.principal().await.unwrap();
+    let commands = sandbox
+        .connector
+        .guide(&connection, &spec, &principal)
+        .iam_commands;
+    let (endpoint, customer) = (&sandbox.endpoint, &sandbox.customer);
+    shell(folder.clone(), endpoint, customer, commands.clone()).await;
+    everything_passes(&sandbox, &connection, &spec).await;
+
+    // Somebody broke the trust policy; running the commands again mends it.
+    sandbox
+        .trust(
+            &connection,
+            &spec,
+            landfall_model::grant::Identity::Provisioner,
+            landfall_contract::connector::Trust::WithoutExternalId,
+        )
+        .await;
+    shell(folder, endpoint, customer, commands).await;
+    everything_passes(&sandbox, &connection, &spec).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cloudformation_commands_make_the_grant() {
+    let Some(folder) = aws_cli() else { return };
+    let sandbox = Sandbox::start().await;
+    let connection = sandbox.connection(true).await;
+    let spec = sandbox.spec(&connection).await;
+    let principal = sandbox.connector.principal().await.unwrap();
+    let commands = sandbox
+        .connector
+        .guide(&connection, &spec, &principal)
+        .cloudformation_commands;
+    shell(folder, &sandbox.endpoint, &sandbox.customer, commands).await;
+    everything_passes(&sandbox, &connection, &spec).await;
+}

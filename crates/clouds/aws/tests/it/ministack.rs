@@ -1,0 +1,192 @@
+//! The same contract on an emulator that other people wrote: it enforces trust
+//! policies, external ids and permissions by a reading of its own.
+
+use crate::support::{
+    Keys, TestClock, connection, connector,
+    customer::{Customer, sdk},
+    spec,
+};
+use async_trait::async_trait;
+use landfall_contract::{
+    Support,
+    connector::{Edit, Harness, Trust, suite},
+};
+use landfall_model::{
+    Clock, Timestamp,
+    connection::Connection,
+    connector::Connector,
+    grant::{GrantSpec, Identity},
+};
+use serde_json::json;
+use std::sync::Arc;
+
+const VARIABLE: &str = "LANDFALL_MINISTACK_URL";
+
+struct Ministack {
+    endpoint: String,
+    customer: Keys,
+    connector: Arc<dyn Connector>,
+}
+
+/// There a 12-digit access key with the secret `test` is that account's root.
+fn root(account: &str) -> Keys {
+    Keys {
+        account: account.to_owned(),
+        access_key_id: account.to_owned(),
+        secret_access_key: "test".to_owned(),
+    }
+}
+
+/// An IAM user for the server: root may not assume roles.
+async fn operator(endpoint: &str, account: &str) -> Keys {
+    let iam = aws_sdk_iam::Client::new(&sdk(endpoint, &root(account)));
+    iam.create_user()
+        .user_name("landfall-server")
+        .send()
+        .await
+        .expect("a user can be made");
+    iam.put_user_policy()
+        .user_name("landfall-server")
+        .policy_name("assume")
+        .policy_document(
+            json!({
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Effect": "Allow",
+                    "Action": ["sts:AssumeRole", "sts:GetCallerIdentity"],
+                    "Resource": "*",
+                }],
+            })
+            .to_string(),
+        )
+        .send()
+        .await
+        .expect("its policy can be put");
+    let key = iam
+        .create_access_key()
+        .user_name("landfall-server")
+        .send()
+        .await
+        .expect("it can have a key")
+        .access_key
+        .expect("the key");
+    Keys {
+        account: account.to_owned(),
+        access_key_id: key.access_key_id,
+        secret_access_key: key.secret_access_key,
+    }
+}
+
+impl Ministack {
+    fn customer(&self) -> Customer {
+        Customer::new(&self.endpoint, &self.customer)
+    }
+}
+
+#[async_trait]
+impl Harness for Ministack {
+    fn target(&self) -> &str {
+        "ministack"
+    }
+
+    fn connector(&self) -> Arc<dyn Connector> {
+        self.connector.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        TestClock.now()
+    }
+
+    async fn connection(&self, with_reaper: bool) -> Connection {
+        connection(&self.customer.account, "us-east-1", with_reaper)
+    }
+
+    async fn spec(&self, connection: &Connection) -> GrantSpec {
+        let principal = self.connector.principal().await.expect("an identity");
+        let mut spec = spec::spec(connection, &principal.arn);
+        // AWS lets this action be granted for roles (AWS docs: "Actions,
+        // resources, and condition keys for IAM"); ministack knows `*` only.
+        let verify = &mut spec.roles[0].policies[0].document["Statement"];
+        verify.as_array_mut().expect("statements").push(json!({
+            "Effect": "Allow",
+            "Action": "iam:SimulatePrincipalPolicy",
+            "Resource": "*",
+        }));
+        spec
+    }
+
+    async fn grant(&self, connection: &Connection, spec: &GrantSpec, only: Option<Identity>) {
+        self.customer().grant(connection, spec, only).await;
+    }
+
+    async fn revoke(&self, connection: &Connection, spec: &GrantSpec) {
+        self.customer().revoke(connection, spec).await;
+    }
+
+    async fn trust(&self, _: &Connection, spec: &GrantSpec, identity: Identity, trust: Trust) {
+        self.customer().trust(spec, identity, trust).await;
+    }
+
+    async fn edit(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        identity: Identity,
+        edit: Edit,
+    ) -> Support {
+        self.customer().edit(connection, spec, identity, edit).await;
+        Support::Done
+    }
+
+    async fn organization_denies(&self, _: &Connection, _: Option<&str>) -> Support {
+        Support::Missing
+    }
+
+    fn disabled_region(&self) -> Option<String> {
+        None
+    }
+
+    async fn identities_lag(&self, _: bool) -> Support {
+        Support::Missing
+    }
+
+    async fn settle(&self) {}
+
+    async fn throttle(&self) -> Support {
+        Support::Missing
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connector_keeps_its_contract_on_ministack() {
+    let Ok(endpoint) = std::env::var(VARIABLE) else {
+        eprintln!("skipped: {VARIABLE} does not name a running ministack");
+        return;
+    };
+    // Everything of an earlier run is forgotten.
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
+        .post(format!("{endpoint}/_ministack/reset"))
+        .send()
+        .await
+        .expect("ministack answers");
+    let operator = operator(&endpoint, "111111111111").await;
+    let connector = connector(&endpoint, &operator, |_| {}).await;
+    let target = Ministack {
+        customer: root("222222222222"),
+        connector,
+        endpoint,
+    };
+    let report = suite(&target).await;
+    assert_eq!(
+        report.skipped,
+        [
+            "a_new_grant_propagates",
+            "throttling_does_not_fail_a_check",
+            "an_organizations_denial_is_named",
+            "a_disabled_region_fails",
+        ]
+    );
+}

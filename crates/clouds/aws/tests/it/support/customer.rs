@@ -1,0 +1,217 @@
+//! A customer at work in their account, with its administrator's keys and the
+//! official SDK.
+
+use super::{Keys, spec};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_iam::{Client, types::Tag};
+use landfall_contract::connector::{Edit, Trust};
+use landfall_model::{
+    connection::Connection,
+    grant::{GrantSpec, Identity, PolicyDocument, RoleSpec},
+};
+use serde_json::{Value, json};
+
+pub(crate) struct Customer {
+    iam: Client,
+}
+
+pub(crate) fn sdk(endpoint: &str, keys: &Keys) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            &keys.access_key_id,
+            &keys.secret_access_key,
+            None,
+            None,
+            "test",
+        )))
+        .build()
+}
+
+impl Customer {
+    pub(crate) fn new(endpoint: &str, keys: &Keys) -> Self {
+        Self {
+            iam: Client::new(&sdk(endpoint, keys)),
+        }
+    }
+
+    pub(crate) async fn grant(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        only: Option<Identity>,
+    ) {
+        self.policy(connection, &spec.boundary).await;
+        for role in &spec.roles {
+            if only.is_none_or(|only| only == role.identity) {
+                self.role(connection, role).await;
+            }
+        }
+    }
+
+    async fn policy(&self, connection: &Connection, policy: &PolicyDocument) {
+        let made = self
+            .iam
+            .create_policy()
+            .policy_name(&policy.name)
+            .policy_document(policy.document.to_string())
+            .send()
+            .await;
+        if let Err(error) = made {
+            let error = error.into_service_error();
+            assert!(
+                error.is_entity_already_exists_exception(),
+                "{}: {error:?}",
+                connection.account_id
+            );
+        }
+    }
+
+    async fn role(&self, connection: &Connection, role: &RoleSpec) {
+        let tags = role
+            .tags
+            .iter()
+            .map(|(key, value)| tag(key, value))
+            .collect();
+        self.iam
+            .create_role()
+            .role_name(&role.name)
+            .assume_role_policy_document(role.trust.to_string())
+            .max_session_duration(i32::try_from(role.max_session).expect("small"))
+            .set_tags(Some(tags))
+            .send()
+            .await
+            .expect("a role can be made");
+        for policy in &role.policies {
+            self.policy(connection, policy).await;
+            self.iam
+                .attach_role_policy()
+                .role_name(&role.name)
+                .policy_arn(arn(connection, &policy.name))
+                .send()
+                .await
+                .expect("a policy can be attached");
+        }
+    }
+
+    /// Deletes the roles, as deleting the stack would; policies stay, which is
+    /// harder for whoever grants again.
+    pub(crate) async fn revoke(&self, connection: &Connection, spec: &GrantSpec) {
+        for role in &spec.roles {
+            for policy in &role.policies {
+                self.iam
+                    .detach_role_policy()
+                    .role_name(&role.name)
+                    .policy_arn(arn(connection, &policy.name))
+                    .send()
+                    .await
+                    .expect("a policy can be detached");
+            }
+            self.iam
+                .delete_role()
+                .role_name(&role.name)
+                .send()
+                .await
+                .expect("a role can be deleted");
+        }
+    }
+
+    pub(crate) async fn trust(&self, spec: &GrantSpec, identity: Identity, trust: Trust) {
+        let role = role_of(spec, identity);
+        let mut document = role.trust.clone();
+        let statement = &mut document["Statement"][0];
+        match trust {
+            Trust::Right => {}
+            Trust::WithoutExternalId => {
+                statement
+                    .as_object_mut()
+                    .expect("a statement")
+                    .remove("Condition");
+            }
+            Trust::AnyExternalId => {
+                statement["Condition"] = json!({"StringLike": {"sts:ExternalId": "*"}});
+            }
+            Trust::AnothersExternalId => {
+                statement["Condition"] =
+                    json!({"StringEquals": {"sts:ExternalId": "landfall-of-another-connection"}});
+            }
+            Trust::AnotherPrincipalToo => {
+                let ours = statement["Principal"]["AWS"].clone();
+                statement["Principal"]["AWS"] = json!([ours, "arn:aws:iam::999988887777:root"]);
+            }
+        }
+        self.iam
+            .update_assume_role_policy()
+            .role_name(&role.name)
+            .policy_document(document.to_string())
+            .send()
+            .await
+            .expect("a trust policy can be edited");
+    }
+
+    pub(crate) async fn edit(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        identity: Identity,
+        edit: Edit,
+    ) {
+        let role = role_of(spec, identity);
+        match edit {
+            Edit::InlinePolicy => {
+                let document: Value = json!({
+                    "Version": "2012-10-17",
+                    "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}],
+                });
+                self.iam
+                    .put_role_policy()
+                    .role_name(&role.name)
+                    .policy_name("added-by-hand")
+                    .policy_document(document.to_string())
+                    .send()
+                    .await
+                    .expect("an inline policy can be put");
+            }
+            Edit::DetachRefusals => {
+                self.iam
+                    .detach_role_policy()
+                    .role_name(&role.name)
+                    .policy_arn(arn(connection, &spec::refusals(connection)))
+                    .send()
+                    .await
+                    .expect("a policy can be detached");
+            }
+            Edit::OldVersion => {
+                self.iam
+                    .tag_role()
+                    .role_name(&role.name)
+                    .tags(tag("landfall:grant-version", "0"))
+                    .send()
+                    .await
+                    .expect("a role can be tagged");
+            }
+        }
+    }
+}
+
+fn role_of(spec: &GrantSpec, identity: Identity) -> &RoleSpec {
+    spec.roles
+        .iter()
+        .find(|role| role.identity == identity)
+        .expect("the role is in the grant")
+}
+
+fn arn(connection: &Connection, policy: &str) -> String {
+    format!("arn:aws:iam::{}:policy/{policy}", connection.account_id)
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder()
+        .key(key)
+        .value(value)
+        .build()
+        .expect("key and value are set")
+}

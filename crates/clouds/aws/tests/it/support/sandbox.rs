@@ -1,0 +1,195 @@
+//! A sandbox inside the test.
+
+use super::{Keys, TestClock, connection, connector, customer::Customer, spec};
+use async_trait::async_trait;
+use landfall_contract::{
+    Support,
+    connector::{Edit, Harness, Trust},
+};
+use landfall_model::{
+    Clock, Timestamp,
+    connection::Connection,
+    connector::Connector,
+    grant::{GrantSpec, Identity},
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+pub(crate) const REGION: &str = "eu-central-1";
+const LAG_SECONDS: u64 = 60;
+
+pub(crate) struct Sandbox {
+    pub(crate) endpoint: String,
+    pub(crate) operator: Keys,
+    pub(crate) customer: Keys,
+    pub(crate) connector: Arc<dyn Connector>,
+    http: reqwest::Client,
+    _running: landfall_sandbox::Running,
+}
+
+impl Sandbox {
+    pub(crate) async fn start() -> Self {
+        let running = landfall_sandbox::start(landfall_sandbox::Config::default())
+            .await
+            .expect("the sandbox starts");
+        let aws = &running.ready["aws"];
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let keys = |role: &str| {
+            let account = aws["accounts"]
+                .as_array()
+                .expect("accounts")
+                .iter()
+                .find(|account| account["role"] == role)
+                .expect("an account");
+            Keys {
+                account: text(&account["id"]),
+                access_key_id: text(&account["access_key_id"]),
+                secret_access_key: text(&account["secret_access_key"]),
+            }
+        };
+        let endpoint = text(&aws["endpoint_url"]);
+        let operator = keys("operator");
+        let connector = connector(&endpoint, &operator, |_| {}).await;
+        Self {
+            operator,
+            customer: keys("customer"),
+            connector,
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("a client"),
+            endpoint,
+            _running: running,
+        }
+    }
+
+    /// `POST /_sandbox/<path>`.
+    pub(crate) async fn admin(&self, path: &str, body: &Value) {
+        let answer = self
+            .http
+            .post(format!("{}/_sandbox/{path}", self.endpoint))
+            .json(body)
+            .send()
+            .await
+            .expect("the sandbox answers");
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        assert!(status.is_success(), "{path}: {status} {text}");
+    }
+
+    pub(crate) async fn advance(&self, seconds: u64) {
+        self.admin("clock", &json!({"advance_seconds": seconds}))
+            .await;
+    }
+
+    pub(crate) async fn get(&self, url: &str) -> String {
+        let answer = self.http.get(url).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{url}: {}", answer.status());
+        answer.text().await.expect("text")
+    }
+
+    fn admin_of_customer(&self) -> Customer {
+        Customer::new(&self.endpoint, &self.customer)
+    }
+
+    /// A connection with everything granted.
+    pub(crate) async fn granted(&self) -> Connection {
+        let connection = self.connection(true).await;
+        let spec = self.spec(&connection).await;
+        self.grant(&connection, &spec, None).await;
+        connection
+    }
+}
+
+#[async_trait]
+impl Harness for Sandbox {
+    fn target(&self) -> &str {
+        "sandbox"
+    }
+
+    fn connector(&self) -> Arc<dyn Connector> {
+        self.connector.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        TestClock.now()
+    }
+
+    async fn connection(&self, with_reaper: bool) -> Connection {
+        connection(&self.customer.account, REGION, with_reaper)
+    }
+
+    async fn spec(&self, connection: &Connection) -> GrantSpec {
+        let principal = self.connector.principal().await.expect("an identity");
+        spec::spec(connection, &principal.arn)
+    }
+
+    async fn grant(&self, connection: &Connection, spec: &GrantSpec, only: Option<Identity>) {
+        self.admin_of_customer().grant(connection, spec, only).await;
+    }
+
+    async fn revoke(&self, connection: &Connection, spec: &GrantSpec) {
+        self.admin_of_customer().revoke(connection, spec).await;
+    }
+
+    async fn trust(&self, _: &Connection, spec: &GrantSpec, identity: Identity, trust: Trust) {
+        self.admin_of_customer().trust(spec, identity, trust).await;
+    }
+
+    async fn edit(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        identity: Identity,
+        edit: Edit,
+    ) -> Support {
+        self.admin_of_customer()
+            .edit(connection, spec, identity, edit)
+            .await;
+        Support::Done
+    }
+
+    async fn organization_denies(&self, connection: &Connection, action: Option<&str>) -> Support {
+        let policy = action.map(|action| {
+            json!({
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Action": "*", "Resource": "*"},
+                    {"Effect": "Deny", "Action": action, "Resource": "*"},
+                ],
+            })
+        });
+        self.admin(
+            "iam/scp",
+            &json!({"account": connection.account_id, "policy": policy}),
+        )
+        .await;
+        Support::Done
+    }
+
+    fn disabled_region(&self) -> Option<String> {
+        Some("eu-south-2".to_owned())
+    }
+
+    async fn identities_lag(&self, lag: bool) -> Support {
+        let seconds = if lag { LAG_SECONDS } else { 0 };
+        self.admin("settings", &json!({"iam_lag_seconds": seconds}))
+            .await;
+        Support::Done
+    }
+
+    async fn settle(&self) {
+        self.advance(2 * LAG_SECONDS).await;
+    }
+
+    async fn throttle(&self) -> Support {
+        for service in ["sts", "iam", "account"] {
+            self.admin(
+                "faults",
+                &json!({"kind": "throttle", "match": {"service": service}, "times": 4}),
+            )
+            .await;
+        }
+        Support::Done
+    }
+}

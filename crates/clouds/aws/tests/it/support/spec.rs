@@ -1,0 +1,258 @@
+//! A small grant with everything that a real one has: two roles, policies, a
+//! boundary, tags, questions of both kinds.
+
+use landfall_model::{
+    connection::Connection,
+    grant::{GrantSpec, Identity, PermissionGroup, PermissionQuestion, PolicyDocument, RoleSpec},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub(crate) const VERSION: u32 = 3;
+
+pub(crate) fn spec(connection: &Connection, principal_arn: &str) -> GrantSpec {
+    let mut roles = vec![provisioner(connection, principal_arn)];
+    if connection.with_reaper {
+        roles.push(reaper(connection, principal_arn));
+    }
+    let boundary = policy(
+        connection.boundary_policy_name(),
+        "Bounds the roles that are made for services",
+        json!([{"Effect": "Allow", "Action": ["s3:GetObject", "logs:PutLogEvents"], "Resource": "*"}]),
+    );
+    let template = template(&roles, &boundary);
+    GrantSpec {
+        version: VERSION,
+        boundary,
+        roles,
+        permissions: permissions(connection),
+        template,
+    }
+}
+
+/// The trust policy as it should be.
+pub(crate) fn trust(connection: &Connection, principal_arn: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": principal_arn},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"sts:ExternalId": connection.external_id}},
+        }],
+    })
+}
+
+fn policy(name: String, purpose: &str, statements: Value) -> PolicyDocument {
+    PolicyDocument {
+        name,
+        purpose: purpose.to_owned(),
+        document: json!({"Version": "2012-10-17", "Statement": statements}),
+    }
+}
+
+fn role(
+    connection: &Connection,
+    identity: Identity,
+    name: String,
+    principal_arn: &str,
+    policies: Vec<PolicyDocument>,
+) -> RoleSpec {
+    RoleSpec {
+        identity,
+        name,
+        description: format!("The {} of a test", identity.as_str()),
+        max_session: 3600,
+        trust: trust(connection, principal_arn),
+        policies,
+        tags: BTreeMap::from([
+            ("landfall:grant-version".to_owned(), VERSION.to_string()),
+            ("landfall:connection".to_owned(), connection.id.to_string()),
+        ]),
+    }
+}
+
+/// The name of the policy with the explicit refusals.
+pub(crate) fn refusals(connection: &Connection) -> String {
+    format!("landfall-refuse-{}", connection.role_suffix())
+}
+
+fn provisioner(connection: &Connection, principal_arn: &str) -> RoleSpec {
+    let suffix = connection.role_suffix();
+    let account = connection.account_id.as_str();
+    role(
+        connection,
+        Identity::Provisioner,
+        connection.provisioner_role_name(),
+        principal_arn,
+        vec![
+            policy(
+                format!("landfall-verify-{suffix}"),
+                "Reads what was granted",
+                json!([
+                    {"Effect": "Allow", "Action": "account:ListRegions", "Resource": "*"},
+                    {"Effect": "Allow",
+                     "Action": [
+                        "iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
+                        "iam:GetRolePolicy", "iam:SimulatePrincipalPolicy", "iam:GetPolicy",
+                        "iam:GetPolicyVersion",
+                     ],
+                     "Resource": [
+                        format!("arn:aws:iam::{account}:role/landfall-*"),
+                        format!("arn:aws:iam::{account}:policy/landfall-*"),
+                     ]},
+                ]),
+            ),
+            policy(
+                format!("landfall-provision-{suffix}"),
+                "Makes networks, logs and buckets",
+                json!([{"Effect": "Allow",
+                    "Action": [
+                        "cloudformation:CreateResource", "cloudformation:GetResource",
+                        "cloudformation:UpdateResource", "cloudformation:DeleteResource",
+                        "cloudformation:ListResources",
+                        "cloudformation:GetResourceRequestStatus",
+                        "ec2:*", "logs:*", "s3:*",
+                    ],
+                    "Resource": "*"}]),
+            ),
+            policy(
+                refusals(connection),
+                "Refuses destruction and changes of either role",
+                json!([
+                    {"Effect": "Deny", "Action": ["s3:DeleteBucket", "s3:DeleteObject"],
+                     "Resource": "*"},
+                    {"Effect": "Deny",
+                     "Action": [
+                        "iam:PutRolePolicy", "iam:AttachRolePolicy",
+                        "iam:UpdateAssumeRolePolicy", "iam:DeleteRole",
+                     ],
+                     "Resource": [
+                        format!("arn:aws:iam::{account}:role/landfall-provisioner-*"),
+                        format!("arn:aws:iam::{account}:role/landfall-reaper-*"),
+                     ]},
+                ]),
+            ),
+        ],
+    )
+}
+
+fn reaper(connection: &Connection, principal_arn: &str) -> RoleSpec {
+    role(
+        connection,
+        Identity::Reaper,
+        connection.reaper_role_name(),
+        principal_arn,
+        vec![policy(
+            format!("landfall-reap-{}", connection.role_suffix()),
+            "Destroys what was approved",
+            json!([{"Effect": "Allow",
+                "Action": [
+                    "cloudformation:DeleteResource", "cloudformation:GetResource",
+                    "cloudformation:GetResourceRequestStatus",
+                    "s3:*", "logs:DeleteLogGroup", "logs:DescribeLogGroups",
+                ],
+                "Resource": "*"}]),
+        )],
+    )
+}
+
+fn permissions(connection: &Connection) -> Vec<PermissionGroup> {
+    let ask = |identity, actions: &[&str], resource: String, expect_allowed| PermissionQuestion {
+        identity,
+        actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+        resource,
+        context: BTreeMap::from([("aws:RequestedRegion".to_owned(), connection.regions.clone())]),
+        expect_allowed,
+    };
+    let group = |id: &str, title: &str, questions| PermissionGroup {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        questions,
+    };
+    let account = connection.account_id.as_str();
+    let region = &connection.regions[0];
+    vec![
+        group(
+            "network",
+            "Networks can be made",
+            vec![ask(
+                Identity::Provisioner,
+                &["ec2:CreateVpc", "ec2:CreateSubnet"],
+                "*".to_owned(),
+                true,
+            )],
+        ),
+        group(
+            "logs",
+            "Logs can be made",
+            vec![ask(
+                Identity::Provisioner,
+                &["logs:CreateLogGroup"],
+                format!("arn:aws:logs:{region}:{account}:log-group:landfall-x"),
+                true,
+            )],
+        ),
+        group(
+            "two-keys",
+            "The provisioner is refused every destruction",
+            vec![
+                ask(
+                    Identity::Provisioner,
+                    &["s3:DeleteBucket"],
+                    "arn:aws:s3:::landfall-x".to_owned(),
+                    false,
+                ),
+                ask(
+                    Identity::Provisioner,
+                    &["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"],
+                    connection.provisioner_role_arn(),
+                    false,
+                ),
+            ],
+        ),
+        group(
+            "reaper",
+            "The reaper can destroy what is approved",
+            vec![ask(
+                Identity::Reaper,
+                &["s3:DeleteBucket"],
+                "arn:aws:s3:::landfall-x".to_owned(),
+                true,
+            )],
+        ),
+    ]
+}
+
+fn template(roles: &[RoleSpec], boundary: &PolicyDocument) -> Value {
+    let mut resources = serde_json::Map::new();
+    let managed = |policy: &PolicyDocument| {
+        json!({"Type": "AWS::IAM::ManagedPolicy", "Properties": {
+            "ManagedPolicyName": policy.name, "PolicyDocument": policy.document}})
+    };
+    resources.insert("Boundary".to_owned(), managed(boundary));
+    for role in roles {
+        let mut attached = Vec::new();
+        for (index, policy) in role.policies.iter().enumerate() {
+            let id = format!("{}{index}", role.identity.as_str());
+            attached.push(json!({"Ref": id}));
+            resources.insert(id, managed(policy));
+        }
+        let tags: Vec<Value> = role
+            .tags
+            .iter()
+            .map(|(key, value)| json!({"Key": key, "Value": value}))
+            .collect();
+        resources.insert(
+            role.identity.as_str().to_owned(),
+            json!({"Type": "AWS::IAM::Role", "Properties": {
+                "RoleName": role.name,
+                "Description": role.description,
+                "AssumeRolePolicyDocument": role.trust,
+                "MaxSessionDuration": role.max_session,
+                "ManagedPolicyArns": attached,
+                "Tags": tags}}),
+        );
+    }
+    json!({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources})
+}
