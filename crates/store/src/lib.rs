@@ -6,9 +6,9 @@
 //!
 //! What an acknowledged [`Store::commit`] promises: it is on disk (SQLite:
 //! `synchronous=FULL`; PostgreSQL: `synchronous_commit=on`), so neither
-//! `SIGKILL` nor a power loss takes it back. An error may be ambiguous in one
-//! case only, a connection to PostgreSQL lost during `COMMIT`: the versions,
-//! leases and idempotency keys in a batch make repeating it safe.
+//! `SIGKILL` nor a power loss takes it back. An error says that nothing of the
+//! batch happened, except where a connection to PostgreSQL was lost during
+//! `COMMIT`: then nobody knows, so read again before repeating.
 //!
 //! Beyond the contract's words:
 //! - A connection's name is unique among those not disconnected; an

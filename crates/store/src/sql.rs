@@ -39,7 +39,7 @@ use std::sync::Arc;
 const VERSION: Statement = Statement::each(
     "read the database's version",
     "SELECT sqlite_version()",
-    "SELECT current_setting('server_version')",
+    "SELECT split_part(current_setting('server_version'), ' ', 1)",
 );
 
 pub(crate) enum Engine {

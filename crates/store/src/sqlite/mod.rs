@@ -141,3 +141,51 @@ fn create_private(options: &SqliteConnectOptions) -> StoreResult<()> {
         Err(error) => Err(database("create the database file")(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pragma(pool: &SqlitePool, name: &'static str) -> String {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"));
+        sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+    }
+
+    /// A kill cannot tell FULL from less: only the power can, and this.
+    #[tokio::test]
+    async fn commits_are_flushed_and_readers_only_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
+        let sqlite = open(Place::File(options)).await.unwrap();
+        assert_eq!(pragma(&sqlite.writer, "synchronous").await, "2");
+        assert_eq!(pragma(&sqlite.writer, "journal_mode").await, "wal");
+        assert_eq!(pragma(&sqlite.readers, "query_only").await, "1");
+        for pool in [&sqlite.writer, &sqlite.readers] {
+            assert_eq!(pragma(pool, "foreign_keys").await, "1");
+        }
+    }
+
+    /// Whatever the history, an answer costs what it returns and an append what
+    /// it adds: no statement walks through a whole table.
+    #[tokio::test]
+    async fn every_statement_finds_its_rows_by_an_index() {
+        use sqlx::Row;
+        let sqlite = open(Place::parse("sqlite::memory:").unwrap())
+            .await
+            .unwrap();
+        let mut explained = 0;
+        for statement in crate::statement::all() {
+            if statement.operation == "list organizations" {
+                continue;
+            }
+            let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.sqlite));
+            for row in sqlx::query(sql).fetch_all(&sqlite.writer).await.unwrap() {
+                let step: String = row.get("detail");
+                let walks = step.starts_with("SCAN") && step != "SCAN CONSTANT ROW";
+                assert!(!walks, "{}: {step}", statement.operation);
+                explained += 1;
+            }
+        }
+        assert!(explained > 30, "the plans were not understood");
+    }
+}

@@ -127,7 +127,6 @@ async fn concurrent_entries_keep_one_chain(subject: &Subject) {
                 let target = format!("{task}-{number}");
                 store
                     .commit(vec![
-                        world.append(1),
                         Write::Audit(world.audit(&target)),
                         Write::Audit(world.audit("second")),
                     ])

@@ -3,6 +3,7 @@
 use landfall_model::{Clock, Entropy, Timestamp, store::Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use std::{
+    io::Write as _,
     path::Path,
     process::Command,
     sync::{
@@ -180,7 +181,8 @@ fn postgres_url() -> Option<String> {
             // 3: none on this machine. Anything else is a broken cluster, and
             // skipping would hide it.
             Ok(output) if output.status.code() == Some(3) => {
-                eprintln!("skipped: no PostgreSQL");
+                // Not eprintln!: that is shown for failed tests only.
+                let _ = writeln!(std::io::stderr(), "skipped: no PostgreSQL");
                 None
             }
             other => panic!("postgres-for-tests: {other:?}"),

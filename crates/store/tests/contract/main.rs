@@ -12,6 +12,7 @@ mod harness;
 mod idempotency;
 mod journal;
 mod kill;
+mod locks;
 mod nouns;
 mod schema;
 mod tokens;
