@@ -103,6 +103,19 @@ pub fn alike(desired: &Value, observed: &Value) -> bool {
     }
 }
 
+/// Whether the version `have` is one of the versions `want`.
+pub fn completes(want: &str, have: &str) -> bool {
+    let version = |text: &str| {
+        let mut parts = text.split('.');
+        parts.all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+    };
+    version(want)
+        && version(have)
+        && have
+            .strip_prefix(want)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// Two texts that are the same JSON object, however written.
 fn same_document(want: &str, have: &str) -> bool {
     want.starts_with('{')
@@ -182,6 +195,9 @@ impl Walk<'_> {
                 self.keyed(path, items, others);
             }
             _ if alike(want, have) => {}
+            // Asked for "16", a cloud makes "16.4", and later "16.5".
+            (Value::String(want), Value::String(have))
+                if path.ends_with("Version") && completes(want, have) => {}
             _ => self.differs(path, |path| PatchOperation::Replace {
                 path,
                 value: want.clone(),
@@ -321,6 +337,16 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_cloud_completes_a_version() {
+        let version = |text: &str| json!({ "EngineVersion": text });
+        let it = node(&[], &[]);
+        assert!(differences(&it, &version("16"), &version("16.4")).is_empty());
+        assert!(!differences(&it, &version("16"), &version("17.1")).is_empty());
+        assert!(!differences(&it, &version("1"), &version("16.4")).is_empty());
+        assert!(!differences(&it, &version("16.4"), &version("16")).is_empty());
     }
 
     #[test]
