@@ -127,4 +127,8 @@ pub struct View {
     /// touches what runs in the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
+    /// Where what was deployed answers, by workload. Only when one environment
+    /// is looked at, not in lists.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, String>,
 }

@@ -72,7 +72,7 @@ fn is_region(partition: Partition, region: &str) -> bool {
     let well_formed = area.len() == 2
         && is_word(area)
         && !words.is_empty()
-        && words.iter().all(|word| is_word(word))
+        && words.iter().all(is_word)
         && (1..=2).contains(&number.len())
         && number.bytes().all(|b| b.is_ascii_digit());
     let belongs = match partition {

@@ -11,6 +11,7 @@ use landfall_model::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Longest name; it becomes part of names in the cloud.
 const NAME: usize = 19;
@@ -100,6 +101,7 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<View> {
             environment,
             application_name,
             notice: None,
+            endpoints: BTreeMap::new(),
         })
     };
     audit::attempt(app, actor, permission, &target, work).await

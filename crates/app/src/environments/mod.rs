@@ -1,11 +1,13 @@
 //! An application in one connection and region.
 
 mod create;
+mod endpoints;
 mod retire;
 
 pub use create::{New, create};
 pub use retire::delete;
 
+pub(crate) use endpoints::reachable;
 pub(crate) use retire::retire;
 
 use crate::{Actor, App, Permission, audit, connections, failed, plans};
@@ -64,6 +66,7 @@ pub async fn list(
             notice: connections
                 .get(&environment.connection_id)
                 .and_then(|one| notice(&one.state)),
+            endpoints: BTreeMap::new(),
             environment,
         });
     Ok(views.collect())
@@ -86,6 +89,7 @@ async fn view(app: &App, environment: Environment) -> Result<View> {
     Ok(View {
         application_name: application.map(|one| one.name).unwrap_or_default(),
         notice: notice(&connection.state),
+        endpoints: endpoints::of(app, &environment).await?,
         environment,
     })
 }

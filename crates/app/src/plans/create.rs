@@ -1,9 +1,9 @@
-use super::{observe, wanted};
+use super::observe;
 use crate::{Actor, App, Permission, audit, connections, environments};
 use landfall_model::{
     approval::approve_by_policy,
     error::Result,
-    id::{EnvironmentId, PlanId},
+    id::EnvironmentId,
     plan::{Plan, State},
     store::Write,
 };
@@ -19,24 +19,8 @@ pub async fn create(app: &App, actor: &Actor, environment_id: &EnvironmentId) ->
         // Everything that the plan needs was granted, and recently seen to be.
         let connection = connections::ensure_fresh(app, connection).await?;
         connections::require_connected(&connection)?;
-        let wanted = wanted::expand(app, &environment, &connection).await?;
-        let draft = observe::draft(app, &environment, &connection, &wanted).await?;
-        let now = app.now();
-        let mut plan = Plan {
-            id: PlanId::at(now, &*app.entropy),
-            organization_id: organization.clone(),
-            environment_id: environment_id.clone(),
-            graph: wanted.graph,
-            actions: draft.actions,
-            summary: draft.summary,
-            digest: draft.digest,
-            needs_person: draft.needs_person,
-            endpoints: wanted.endpoints,
-            state: State::Proposed,
-            created_at: now,
-            version: 1,
-        };
-        let by_policy = approve_by_policy(&plan, environment.approval, now).ok();
+        let mut plan = observe::plan_now(app, &environment, &connection).await?;
+        let by_policy = approve_by_policy(&plan, environment.approval, app.now()).ok();
         let detail = json!({
             "environment": environment_id,
             "digest": plan.digest,

@@ -1,33 +1,177 @@
-//! The difference between what is wanted and the account as it is now.
+//! Looking at the account, for planning.
 
-use super::wanted::Wanted;
-use crate::App;
+use super::wanted::{self, Wanted};
+use crate::{App, failed};
+use futures::{StreamExt, TryStreamExt, stream};
 use landfall_model::{
-    Code, Error,
     connection::Connection,
-    digest::Digest,
+    driver::{Driver, Failure, FailureKind, Observed},
     environment::Environment,
     error::Result,
-    plan::{Action, Summary},
+    graph::Address,
+    id::PlanId,
+    plan::Plan,
+    resource::{Observation, Resource},
 };
+use landfall_plan::{
+    observe::{Look, Target, targets},
+    planner::{self, PlanInput},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-pub(crate) struct Draft {
-    pub(crate) actions: Vec<Action>,
-    pub(crate) summary: Summary,
-    pub(crate) digest: Digest,
-    pub(crate) needs_person: bool,
+type Observations = BTreeMap<Address, Observation>;
+
+/// More repetitions than a busy account needs; then the plan says that it could
+/// not look.
+const TRIES: u32 = 5;
+
+/// The plan that follows from what is wanted, recorded and seen in the account
+/// now.
+pub(super) async fn plan_now(
+    app: &App,
+    environment: &Environment,
+    connection: &Connection,
+) -> Result<Plan> {
+    let Wanted { graph, endpoints } = wanted::expand(app, environment, connection).await?;
+    let recorded = app
+        .store
+        .resources(&environment.id)
+        .await
+        .map_err(failed("listing resources"))?;
+    let what = format!(
+        "looking at {} in {}",
+        connection.account_id, environment.region
+    );
+    let look = async {
+        let connector = app.connectors.get(&connection.method).ok_or_else(|| {
+            let message = "this server no longer offers the connection's method";
+            Failure::new(FailureKind::Unavailable, "MethodUnavailable", message)
+        })?;
+        let driver = connector
+            .provisioner(connection, &environment.region)
+            .await?;
+        let looker = Looker { app, driver };
+        looker.look(&graph, &recorded, environment).await
+    };
+    let observed = app
+        .ask(connection, app.settings.planning.timeout, look)
+        .await
+        .map_err(|silence| silence.into_error(&what))?;
+    let now = app.now();
+    planner::plan(PlanInput {
+        id: PlanId::at(now, &*app.entropy),
+        organization_id: environment.organization_id.clone(),
+        environment_id: environment.id.clone(),
+        now,
+        graph,
+        endpoints,
+        recorded: &recorded,
+        observed: &observed,
+    })
 }
 
-pub(crate) async fn draft(
-    _app: &App,
-    environment: &Environment,
-    _connection: &Connection,
-    wanted: &Wanted,
-) -> Result<Draft> {
-    let _ = wanted;
-    Err(Error::new(
-        Code::PlanBlocked,
-        format!("no planner for '{}' yet", environment.name),
-        "wait for the planner",
-    ))
+struct Looker<'a> {
+    app: &'a App,
+    driver: Arc<dyn Driver>,
+}
+
+impl Looker<'_> {
+    async fn look(
+        &self,
+        graph: &landfall_model::graph::Graph,
+        recorded: &[Resource],
+        environment: &Environment,
+    ) -> Result<Observations, Failure> {
+        let mut observed = Observations::new();
+        loop {
+            let round = targets(graph, recorded, &observed, &environment.id);
+            if round.is_empty() {
+                return Ok(observed);
+            }
+            let seen: Vec<(Address, Observation)> = stream::iter(&round)
+                .map(|target| async move {
+                    let observation = self.observe(target).await?;
+                    Ok((target.address.clone(), observation))
+                })
+                .buffer_unordered(self.app.settings.planning.parallel_reads)
+                .try_collect()
+                .await?;
+            observed.extend(seen);
+        }
+    }
+
+    /// Only a refusal of our credentials ends the whole look; anything else is
+    /// said of the one address.
+    async fn observe(&self, target: &Target) -> Result<Observation, Failure> {
+        let read = match &target.look {
+            Look::Read { identifier } => self
+                .read(&target.type_name, identifier)
+                .await
+                .map(|found| found.into_iter().collect()),
+            Look::List { scope } => self.list(target, scope.as_ref()).await,
+        };
+        match read {
+            Ok(read) => Ok(target.judge(&read)),
+            Err(failure) if failure.kind == FailureKind::Unauthorized => Err(failure),
+            Err(failure) => Ok(Observation::Unreadable {
+                reason: unreadable(&failure),
+            }),
+        }
+    }
+
+    async fn list(
+        &self,
+        target: &Target,
+        scope: Option<&serde_json::Value>,
+    ) -> Result<Vec<Observed>, Failure> {
+        let listed = self
+            .patiently(|| self.driver.list(&target.type_name, scope))
+            .await?;
+        let mut read = Vec::new();
+        for one in listed.iter().filter(|one| target.worth_reading(one)) {
+            read.extend(self.read(&target.type_name, &one.identifier).await?);
+        }
+        Ok(read)
+    }
+
+    async fn read(&self, type_name: &str, identifier: &str) -> Result<Option<Observed>, Failure> {
+        let read = self
+            .patiently(|| self.driver.read(type_name, identifier))
+            .await;
+        match read {
+            Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
+            read => read,
+        }
+    }
+
+    async fn patiently<T, F>(&self, question: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let mut tries = 1;
+        loop {
+            match question().await {
+                Err(failure) if failure.kind.is_retryable() && tries < TRIES => {
+                    let longest = 500 << tries;
+                    let pause = self.app.entropy.below(longest);
+                    self.app.clock.sleep(Duration::from_millis(pause)).await;
+                    tries += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+fn unreadable(failure: &Failure) -> String {
+    match (&failure.action, &failure.resource) {
+        (Some(action), Some(resource)) => {
+            format!(
+                "{} ({}: {action} on {resource})",
+                failure.message, failure.code
+            )
+        }
+        (Some(action), None) => format!("{} ({}: {action})", failure.message, failure.code),
+        _ => format!("{} ({})", failure.message, failure.code),
+    }
 }

@@ -38,6 +38,10 @@ pub(crate) async fn expand(
                 "add a Score file to the application first",
             ));
         }
+        return Ok(Wanted {
+            graph: Graph::default(),
+            endpoints: BTreeMap::new(),
+        });
     }
     // Parsed before they were stored, by this version or an older one.
     let workloads = application

@@ -62,7 +62,7 @@ pub async fn progress(app: &App, actor: &Actor, id: &RolloutId) -> Result<Rollou
         done: count(nodes.values().filter(is_done).count()),
         total: count(nodes.len()),
         last_event: events.last().map_or(0, |event| event.seq),
-        endpoints: endpoints(&plan, &resources),
+        endpoints: environments::reachable(app, endpoints(&plan, &resources)),
         nodes,
         rollout,
     })

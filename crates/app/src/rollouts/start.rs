@@ -2,10 +2,10 @@ use super::{enqueue, refuse_while_running};
 use crate::{Actor, App, Permission, approval, audit, connections, environments, plans};
 use landfall_model::{
     Code, Error,
-    approval::ApprovedPlan,
+    approval::{Approval, ApprovedPlan, Refusal},
     error::Result,
     id::{PlanId, RolloutId},
-    plan,
+    plan::{self, Plan},
     rollout::{Rollout, State},
     store::Write,
 };
@@ -16,15 +16,9 @@ pub async fn start(app: &App, actor: &Actor, plan_id: &PlanId) -> Result<Rollout
     let work = async {
         let organization = actor.organization_id();
         let mut plan = plans::find(app, organization, plan_id).await?;
-        // Checks state and digest; the engine makes its own from the store.
+        let approval = approved(&plan)?;
+        // Computes the digest again; the engine does so, too.
         ApprovedPlan::from_stored(plan.clone()).map_err(approval::refused)?;
-        let plan::State::Approved { approval } = plan.state.clone() else {
-            return Err(Error::new(
-                Code::PlanState,
-                format!("the plan is {}: a plan is used once", plan.state.as_str()),
-                "make a new plan",
-            ));
-        };
         let mut environment = environments::find(app, organization, &plan.environment_id).await?;
         refuse_while_running(app, &environment).await?;
         let connection = connections::find(app, organization, &environment.connection_id).await?;
@@ -64,4 +58,24 @@ pub async fn start(app: &App, actor: &Actor, plan_id: &PlanId) -> Result<Rollout
         Ok(rollout)
     };
     audit::attempt(app, actor, Permission::RolloutStart, plan_id.as_str(), work).await
+}
+
+fn approved(plan: &Plan) -> Result<Approval> {
+    match &plan.state {
+        plan::State::Approved { approval } => Ok(approval.clone()),
+        plan::State::Proposed => Err(approval::refused(Refusal::NotApproved)),
+        plan::State::Used { rollout_id, .. } => Err(Error::new(
+            Code::PlanState,
+            format!("the rollout {rollout_id} used the plan: a plan is used once"),
+            "make a new plan",
+        )),
+        plan::State::Stale { changed, .. } => Err(Error::new(
+            Code::PlanStale,
+            format!(
+                "the plan is stale: {}",
+                changed.first().map_or("the world changed", String::as_str)
+            ),
+            "make a new plan and look at it",
+        )),
+    }
 }
