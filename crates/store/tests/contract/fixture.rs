@@ -31,6 +31,11 @@ pub(crate) fn at(millis: i64) -> Timestamp {
     T0.plus_millis(millis)
 }
 
+/// A list of one, to compare with.
+pub(crate) fn only<T>(value: &T) -> &[T] {
+    std::slice::from_ref(value)
+}
+
 macro_rules! fresh {
     ($id:ident) => {
         $id::at($crate::fixture::T0, &$crate::harness::Counter)

@@ -1,7 +1,7 @@
 //! Every noun is read back as it was written, by its organization alone.
 
 use crate::{
-    fixture::{self, World, at, secret},
+    fixture::{self, World, at, only, secret},
     harness::{Subject, contract},
 };
 use landfall_model::{
@@ -31,18 +31,18 @@ async fn all_that_was_written_is_read_back(subject: &Subject) {
 
     assert_eq!(
         store.organizations().await.unwrap(),
-        [world.organization.clone()]
+        only(&world.organization)
     );
     assert_eq!(
         store.organization(org).await.unwrap(),
         Some(world.organization.clone())
     );
-    assert_eq!(store.members(org).await.unwrap(), [world.member.clone()]);
+    assert_eq!(store.members(org).await.unwrap(), only(&world.member));
     assert_eq!(
         store.member(org, &world.member.id).await.unwrap(),
         Some(world.member.clone())
     );
-    assert_eq!(store.tokens(org).await.unwrap(), [world.token.clone()]);
+    assert_eq!(store.tokens(org).await.unwrap(), only(&world.token));
     assert_eq!(
         store.token(org, &world.token.id).await.unwrap(),
         Some(world.token.clone())
@@ -59,7 +59,7 @@ async fn all_that_was_written_is_read_back(subject: &Subject) {
     );
     assert_eq!(
         store.connections(org).await.unwrap(),
-        [world.connection.clone()]
+        only(&world.connection)
     );
     let connection = &world.connection;
     assert_eq!(
@@ -67,10 +67,10 @@ async fn all_that_was_written_is_read_back(subject: &Subject) {
         Some(connection.clone())
     );
     let runs = store.check_runs(org, &connection.id, 10).await.unwrap();
-    assert_eq!(runs, [world.check_run.clone()]);
+    assert_eq!(runs, only(&world.check_run));
     assert_eq!(
         store.applications(org).await.unwrap(),
-        [world.application.clone()]
+        only(&world.application)
     );
     let application = &world.application;
     assert_eq!(
@@ -79,7 +79,7 @@ async fn all_that_was_written_is_read_back(subject: &Subject) {
     );
     assert_eq!(
         store.environments(org).await.unwrap(),
-        [world.environment.clone()]
+        only(&world.environment)
     );
     let environment = &world.environment;
     assert_eq!(
@@ -88,7 +88,7 @@ async fn all_that_was_written_is_read_back(subject: &Subject) {
     );
     assert_eq!(
         store.resources(&environment.id).await.unwrap(),
-        [world.resource.clone()]
+        only(&world.resource)
     );
     assert_eq!(
         store.plan(org, &world.plan.id).await.unwrap(),
@@ -96,25 +96,22 @@ async fn all_that_was_written_is_read_back(subject: &Subject) {
     );
     assert_eq!(
         store.plans(org, &environment.id, 10).await.unwrap(),
-        [world.plan.clone()]
+        only(&world.plan)
     );
     let rollout = &world.rollout;
     assert_eq!(
         store.rollout(org, &rollout.id).await.unwrap(),
         Some(rollout.clone())
     );
-    assert_eq!(
-        store.rollouts(org, None, 10).await.unwrap(),
-        [rollout.clone()]
-    );
+    assert_eq!(store.rollouts(org, None, 10).await.unwrap(), only(rollout));
     let of_environment = store
         .rollouts(org, Some(&environment.id), 10)
         .await
         .unwrap();
-    assert_eq!(of_environment, [rollout.clone()]);
+    assert_eq!(of_environment, only(rollout));
     assert_eq!(
         store.retained_list(org).await.unwrap(),
-        [world.retained.clone()]
+        only(&world.retained)
     );
     let retained = &world.retained;
     assert_eq!(
@@ -129,13 +126,13 @@ async fn another_organization_sees_none_of_it(subject: &Subject) {
     let ours = World::stored(store).await;
     let org = ours.org();
 
-    assert_eq!(store.members(org).await.unwrap(), [ours.member.clone()]);
+    assert_eq!(store.members(org).await.unwrap(), only(&ours.member));
     assert_eq!(store.member(org, &theirs.member.id).await.unwrap(), None);
-    assert_eq!(store.tokens(org).await.unwrap(), [ours.token.clone()]);
+    assert_eq!(store.tokens(org).await.unwrap(), only(&ours.token));
     assert_eq!(store.token(org, &theirs.token.id).await.unwrap(), None);
     assert_eq!(
         store.connections(org).await.unwrap(),
-        [ours.connection.clone()]
+        only(&ours.connection)
     );
     assert_eq!(
         store.connection(org, &theirs.connection.id).await.unwrap(),
@@ -150,7 +147,7 @@ async fn another_organization_sees_none_of_it(subject: &Subject) {
     );
     assert_eq!(
         store.applications(org).await.unwrap(),
-        [ours.application.clone()]
+        only(&ours.application)
     );
     assert_eq!(
         store
@@ -161,7 +158,7 @@ async fn another_organization_sees_none_of_it(subject: &Subject) {
     );
     assert_eq!(
         store.environments(org).await.unwrap(),
-        [ours.environment.clone()]
+        only(&ours.environment)
     );
     assert_eq!(
         store
@@ -178,13 +175,13 @@ async fn another_organization_sees_none_of_it(subject: &Subject) {
     assert_eq!(store.rollout(org, &theirs.rollout.id).await.unwrap(), None);
     assert_eq!(
         store.rollouts(org, None, 9).await.unwrap(),
-        [ours.rollout.clone()]
+        only(&ours.rollout)
     );
     let theirs_by_environment = store.rollouts(org, Some(&theirs.environment.id), 9).await;
     assert_eq!(theirs_by_environment.unwrap(), []);
     assert_eq!(
         store.retained_list(org).await.unwrap(),
-        [ours.retained.clone()]
+        only(&ours.retained)
     );
     assert_eq!(
         store.retained(org, &theirs.retained.id).await.unwrap(),
@@ -444,7 +441,7 @@ async fn a_second_process_sees_what_the_first_wrote(subject: &Subject) {
     let second = subject.reopen().await;
     assert_eq!(
         second.organizations().await.unwrap(),
-        [world.organization.clone()]
+        only(&world.organization)
     );
     let newer = Organization {
         id: fixture::fresh!(OrganizationId),

@@ -1,7 +1,7 @@
 //! Opening, migrating, and whether the SQL fits the schema.
 
 use crate::{
-    fixture::World,
+    fixture::{World, only},
     harness::{Subject, clock, contract, fresh_schema},
 };
 use landfall_model::store::StoreError;
@@ -44,7 +44,7 @@ async fn opening_again_changes_nothing(subject: &Subject) {
         let store = subject.reopen().await;
         assert_eq!(
             store.organizations().await.unwrap(),
-            [world.organization.clone()]
+            only(&world.organization)
         );
     }
 }

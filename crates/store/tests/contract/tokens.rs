@@ -1,7 +1,7 @@
 //! Tokens and sessions are found by the hash of their secret.
 
 use crate::{
-    fixture::{self, World, at, secret},
+    fixture::{self, World, at, only, secret},
     harness::{Subject, contract},
 };
 use landfall_model::{
@@ -35,7 +35,7 @@ async fn a_revoked_token_is_still_found_and_says_when(subject: &Subject) {
     assert_eq!(found.revoked_at, Some(at(5)));
     assert!(!found.is_valid(at(6)));
     let listed = store.tokens(world.org()).await.unwrap();
-    assert_eq!(listed, [found.clone()]);
+    assert_eq!(listed, only(&found));
     assert_eq!(
         store.token(world.org(), &found.id).await.unwrap(),
         Some(found)
