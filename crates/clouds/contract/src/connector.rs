@@ -38,8 +38,8 @@ pub enum Trust {
 pub enum Edit {
     /// Adds a permission.
     InlinePolicy,
-    /// Takes away the policy with the explicit refusals.
-    DetachRefusals,
+    /// Allows everything, and takes away the policies with explicit refusals.
+    Everything,
     /// Writes an older version into the tag.
     OldVersion,
 }
@@ -122,6 +122,19 @@ pub async fn suite(harness: &dyn Harness) -> Report {
         changes::an_organizations_denial_is_named,
         changes::a_disabled_region_fails,
         changes::revocation_is_seen_and_heals,
+    )
+}
+
+/// The cases in which the granted documents themselves matter: shorter than
+/// [`suite`], for a second grant on the same target.
+pub async fn grants(harness: &dyn Harness) -> Report {
+    cases!(
+        harness,
+        granting::after_the_grant_every_check_passes,
+        granting::without_a_reaper_its_checks_are_skipped,
+        granting::the_guide_names_what_it_must,
+        changes::a_lost_second_key_fails,
+        changes::an_organizations_denial_is_named,
     )
 }
 

@@ -1,7 +1,7 @@
 //! The commands of the guide, run as a customer would: by a shell, with the
 //! official AWS CLI, which takes its endpoint from the environment.
 
-use crate::support::{Keys, sandbox::Sandbox};
+use crate::support::{Keys, sandbox::Sandbox, spec::Grant};
 use landfall_contract::connector::Harness;
 use landfall_model::{check::Outcome, connection::Connection, connector::Silent, grant::GrantSpec};
 use std::{path::PathBuf, process::Command};
@@ -60,7 +60,7 @@ async fn everything_passes(sandbox: &Sandbox, connection: &Connection, spec: &Gr
 #[tokio::test(flavor = "multi_thread")]
 async fn the_iam_commands_make_and_repair_the_grant() {
     let Some(folder) = aws_cli() else { return };
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::granting(Grant::Real).await;
     let connection = sandbox.connection(true).await;
     let spec = sandbox.spec(&connection).await;
     let principal = sandbox.connector.principal().await.unwrap();
@@ -88,7 +88,7 @@ async fn the_iam_commands_make_and_repair_the_grant() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cloudformation_commands_make_the_grant() {
     let Some(folder) = aws_cli() else { return };
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::granting(Grant::Real).await;
     let connection = sandbox.connection(true).await;
     let spec = sandbox.spec(&connection).await;
     let principal = sandbox.connector.principal().await.unwrap();

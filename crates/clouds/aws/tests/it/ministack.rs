@@ -4,7 +4,7 @@
 use crate::support::{
     Keys, TestClock, connection, connector,
     customer::{Customer, sdk},
-    spec,
+    spec::Grant,
 };
 use async_trait::async_trait;
 use landfall_contract::{
@@ -13,8 +13,9 @@ use landfall_contract::{
 };
 use landfall_model::{
     Clock, Timestamp,
+    check::Outcome,
     connection::Connection,
-    connector::Connector,
+    connector::{Connector, Detection, Silent},
     grant::{GrantSpec, Identity},
 };
 use serde_json::json;
@@ -26,6 +27,7 @@ struct Ministack {
     endpoint: String,
     customer: Keys,
     connector: Arc<dyn Connector>,
+    grants: Grant,
 }
 
 /// There a 12-digit access key with the secret `test` is that account's root.
@@ -103,7 +105,7 @@ impl Harness for Ministack {
 
     async fn spec(&self, connection: &Connection) -> GrantSpec {
         let principal = self.connector.principal().await.expect("an identity");
-        let mut spec = spec::spec(connection, &principal.arn);
+        let mut spec = self.grants.spec(connection, &principal);
         // AWS lets this action be granted for roles (AWS docs: "Actions,
         // resources, and condition keys for IAM"); ministack knows `*` only.
         let verify = &mut spec.roles[0].policies[0].document["Statement"];
@@ -173,11 +175,11 @@ async fn the_connector_keeps_its_contract_on_ministack() {
         .await
         .expect("ministack answers");
     let operator = operator(&endpoint, "111111111111").await;
-    let connector = connector(&endpoint, &operator, |_| {}).await;
-    let target = Ministack {
+    let mut target = Ministack {
         customer: root("222222222222"),
-        connector,
+        connector: connector(&endpoint, &operator, |_| {}).await,
         endpoint,
+        grants: Grant::Small,
     };
     let report = suite(&target).await;
     assert_eq!(
@@ -189,4 +191,31 @@ async fn the_connector_keeps_its_contract_on_ministack() {
             "a_disabled_region_fails",
         ]
     );
+    target.grants = Grant::Real;
+    the_real_grant_works_as_far_as_it_is_simulated(&target).await;
+}
+
+/// ministack's simulator ignores the context of a question, so that conditions
+/// on tags are never met: its answers about the real policies say nothing. That
+/// it accepts and enforces everything else does.
+async fn the_real_grant_works_as_far_as_it_is_simulated(target: &Ministack) {
+    let connection = target.connection(true).await;
+    let spec = target.spec(&connection).await;
+    target.grant(&connection, &spec, None).await;
+    assert_eq!(
+        target.connector.detect(&connection).await,
+        Detection::Granted
+    );
+    let found = target
+        .connector
+        .verify(&connection, &spec, target.now(), &Silent)
+        .await;
+    let mut passed = 0;
+    for check in &found.checks {
+        if !check.id.starts_with("aws.permissions.") {
+            assert_eq!(check.outcome, Outcome::Pass, "{check:#?}");
+            passed += 1;
+        }
+    }
+    assert_eq!(passed, 14);
 }

@@ -31,12 +31,7 @@ pub(super) async fn a_lost_second_key_fails(harness: &dyn Harness) -> Support {
     let (connection, spec) = granted(harness).await;
     needs!(
         harness
-            .edit(
-                &connection,
-                &spec,
-                Identity::Provisioner,
-                Edit::DetachRefusals
-            )
+            .edit(&connection, &spec, Identity::Provisioner, Edit::Everything)
             .await
     );
     harness.settle().await;

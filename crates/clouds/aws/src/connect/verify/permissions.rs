@@ -29,7 +29,7 @@ struct Wrong {
     why: Why,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
     Allowed,
     ServiceControlPolicy,
@@ -220,16 +220,118 @@ fn context(question: &PermissionQuestion) -> Vec<ContextEntry> {
         .context
         .iter()
         .map(|(key, values)| {
-            let kind = match values.as_slice() {
-                [one] if one == "true" || one == "false" => ContextKeyTypeEnum::Boolean,
-                [_] => ContextKeyTypeEnum::String,
-                _ => ContextKeyTypeEnum::StringList,
-            };
             ContextEntry::builder()
                 .context_key_name(key)
                 .set_context_key_values(Some(values.clone()))
-                .context_key_type(kind)
+                .context_key_type(type_of(key, values.len()))
                 .build()
         })
         .collect()
+}
+
+/// The type that AWS documents for a key, not the one that its value looks
+/// like: a tag is text even when it says `true` (AWS docs: "AWS global condition
+/// context keys").
+fn type_of(key: &str, values: usize) -> ContextKeyTypeEnum {
+    let is = |known: &[&str]| known.iter().any(|name| name.eq_ignore_ascii_case(key));
+    if is(&[
+        "aws:SecureTransport",
+        "aws:MultiFactorAuthPresent",
+        "aws:ViaAWSService",
+        "aws:PrincipalIsAWSService",
+    ]) {
+        ContextKeyTypeEnum::Boolean
+    } else if values != 1 || is(&["aws:TagKeys"]) {
+        ContextKeyTypeEnum::StringList
+    } else {
+        ContextKeyTypeEnum::String
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_iam::types::OrganizationsDecisionDetail;
+    use std::collections::BTreeMap;
+
+    fn question(expect_allowed: bool) -> PermissionQuestion {
+        PermissionQuestion {
+            identity: Identity::Provisioner,
+            actions: vec!["ec2:CreateVpc".to_owned()],
+            resource: "*".to_owned(),
+            context: BTreeMap::from([
+                (
+                    "aws:RequestTag/landfall:managed".to_owned(),
+                    vec!["true".to_owned()],
+                ),
+                (
+                    "aws:TagKeys".to_owned(),
+                    vec!["landfall:managed".to_owned()],
+                ),
+                ("aws:SecureTransport".to_owned(), vec!["true".to_owned()]),
+            ]),
+            expect_allowed,
+        }
+    }
+
+    fn answer(
+        decision: PolicyEvaluationDecisionType,
+        organization_allows: Option<bool>,
+    ) -> EvaluationResult {
+        EvaluationResult::builder()
+            .eval_action_name("ec2:CreateVpc")
+            .eval_decision(decision)
+            .set_organizations_decision_detail(organization_allows.map(|allowed| {
+                OrganizationsDecisionDetail::builder()
+                    .allowed_by_organizations(allowed)
+                    .build()
+            }))
+            .build()
+            .expect("action and decision are set")
+    }
+
+    #[test]
+    fn context_keys_have_their_documented_types() {
+        let types: Vec<_> = context(&question(true))
+            .into_iter()
+            .map(|entry| entry.context_key_type.expect("a type"))
+            .collect();
+        assert_eq!(
+            types,
+            [
+                ContextKeyTypeEnum::String,
+                ContextKeyTypeEnum::Boolean,
+                ContextKeyTypeEnum::StringList,
+            ]
+        );
+    }
+
+    #[test]
+    fn an_answer_is_wrong_when_it_is_not_the_expected_one() {
+        use PolicyEvaluationDecisionType as D;
+        assert!(judged(&question(true), &answer(D::Allowed, Some(true))).is_none());
+        assert!(judged(&question(false), &answer(D::ImplicitDeny, None)).is_none());
+        assert!(judged(&question(false), &answer(D::ExplicitDeny, None)).is_none());
+        let table = [
+            (false, D::Allowed, None, Why::Allowed),
+            (true, D::ImplicitDeny, Some(true), Why::NotAllowed),
+            (true, D::ExplicitDeny, Some(true), Why::ExplicitDeny),
+            (
+                true,
+                D::ExplicitDeny,
+                Some(false),
+                Why::ServiceControlPolicy,
+            ),
+            (
+                true,
+                D::ImplicitDeny,
+                Some(false),
+                Why::ServiceControlPolicy,
+            ),
+        ];
+        for (expected, decision, organization, why) in table {
+            let wrong = judged(&question(expected), &answer(decision, organization));
+            assert!(wrong.is_some_and(|wrong| wrong.why == why));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A customer at work in their account, with its administrator's keys and the
 //! official SDK.
 
-use super::{Keys, spec};
+use super::Keys;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_iam::{Client, types::Tag};
@@ -10,7 +10,7 @@ use landfall_model::{
     connection::Connection,
     grant::{GrantSpec, Identity, PolicyDocument, RoleSpec},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(crate) struct Customer {
     iam: Client,
@@ -152,6 +152,21 @@ impl Customer {
             .expect("a trust policy can be edited");
     }
 
+    async fn allow(&self, role: &str, action: &str) {
+        let document = json!({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}],
+        });
+        self.iam
+            .put_role_policy()
+            .role_name(role)
+            .policy_name("added-by-hand")
+            .policy_document(document.to_string())
+            .send()
+            .await
+            .expect("an inline policy can be put");
+    }
+
     pub(crate) async fn edit(
         &self,
         connection: &Connection,
@@ -162,27 +177,19 @@ impl Customer {
         let role = role_of(spec, identity);
         match edit {
             Edit::InlinePolicy => {
-                let document: Value = json!({
-                    "Version": "2012-10-17",
-                    "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}],
-                });
-                self.iam
-                    .put_role_policy()
-                    .role_name(&role.name)
-                    .policy_name("added-by-hand")
-                    .policy_document(document.to_string())
-                    .send()
-                    .await
-                    .expect("an inline policy can be put");
+                self.allow(&role.name, "sqs:*").await;
             }
-            Edit::DetachRefusals => {
-                self.iam
-                    .detach_role_policy()
-                    .role_name(&role.name)
-                    .policy_arn(arn(connection, &spec::refusals(connection)))
-                    .send()
-                    .await
-                    .expect("a policy can be detached");
+            Edit::Everything => {
+                self.allow(&role.name, "*").await;
+                for policy in role.policies.iter().filter(|policy| refuses(policy)) {
+                    self.iam
+                        .detach_role_policy()
+                        .role_name(&role.name)
+                        .policy_arn(arn(connection, &policy.name))
+                        .send()
+                        .await
+                        .expect("a policy can be detached");
+                }
             }
             Edit::OldVersion => {
                 self.iam
@@ -195,6 +202,15 @@ impl Customer {
             }
         }
     }
+}
+
+/// Whether a policy holds an explicit refusal.
+fn refuses(policy: &PolicyDocument) -> bool {
+    policy.document["Statement"]
+        .as_array()
+        .expect("statements")
+        .iter()
+        .any(|statement| statement["Effect"] == "Deny")
 }
 
 fn role_of(spec: &GrantSpec, identity: Identity) -> &RoleSpec {

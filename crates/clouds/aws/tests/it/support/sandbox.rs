@@ -1,6 +1,6 @@
 //! A sandbox inside the test.
 
-use super::{Keys, TestClock, connection, connector, customer::Customer, spec};
+use super::{Keys, TestClock, connection, connector, customer::Customer, spec::Grant};
 use async_trait::async_trait;
 use landfall_contract::{
     Support,
@@ -23,12 +23,18 @@ pub(crate) struct Sandbox {
     pub(crate) operator: Keys,
     pub(crate) customer: Keys,
     pub(crate) connector: Arc<dyn Connector>,
+    grants: Grant,
     http: reqwest::Client,
     _running: landfall_sandbox::Running,
 }
 
 impl Sandbox {
+    /// A sandbox in which customers make the small grant.
     pub(crate) async fn start() -> Self {
+        Self::granting(Grant::Small).await
+    }
+
+    pub(crate) async fn granting(grants: Grant) -> Self {
         let running = landfall_sandbox::start(landfall_sandbox::Config::default())
             .await
             .expect("the sandbox starts");
@@ -54,6 +60,7 @@ impl Sandbox {
             operator,
             customer: keys("customer"),
             connector,
+            grants,
             http: reqwest::Client::builder()
                 .no_proxy()
                 .build()
@@ -121,7 +128,7 @@ impl Harness for Sandbox {
 
     async fn spec(&self, connection: &Connection) -> GrantSpec {
         let principal = self.connector.principal().await.expect("an identity");
-        spec::spec(connection, &principal.arn)
+        self.grants.spec(connection, &principal)
     }
 
     async fn grant(&self, connection: &Connection, spec: &GrantSpec, only: Option<Identity>) {

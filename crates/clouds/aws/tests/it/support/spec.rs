@@ -1,16 +1,39 @@
-//! A small grant with everything that a real one has: two roles, policies, a
-//! boundary, tags, questions of both kinds.
+//! What is granted in the tests.
+//!
+//! The small grant has everything that the real one has (two roles, policies, a
+//! boundary, tags, questions of both kinds), but may also do what the driver's
+//! contract needs and the real one refuses.
 
 use landfall_model::{
     connection::Connection,
-    grant::{GrantSpec, Identity, PermissionGroup, PermissionQuestion, PolicyDocument, RoleSpec},
+    grant::{
+        GrantSpec, Identity, PermissionGroup, PermissionQuestion, PolicyDocument, RoleSpec,
+        ServerPrincipal,
+    },
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-pub(crate) const VERSION: u32 = 3;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    Small,
+    /// What customers are shown.
+    Real,
+}
 
-pub(crate) fn spec(connection: &Connection, principal_arn: &str) -> GrantSpec {
+impl Grant {
+    pub(crate) fn spec(self, connection: &Connection, principal: &ServerPrincipal) -> GrantSpec {
+        match self {
+            Self::Small => spec(connection, &principal.arn),
+            Self::Real => landfall_plan::policy::aws::grant(connection, principal)
+                .expect("the connection is well formed"),
+        }
+    }
+}
+
+const VERSION: u32 = 3;
+
+fn spec(connection: &Connection, principal_arn: &str) -> GrantSpec {
     let mut roles = vec![provisioner(connection, principal_arn)];
     if connection.with_reaper {
         roles.push(reaper(connection, principal_arn));
@@ -31,7 +54,7 @@ pub(crate) fn spec(connection: &Connection, principal_arn: &str) -> GrantSpec {
 }
 
 /// The trust policy as it should be.
-pub(crate) fn trust(connection: &Connection, principal_arn: &str) -> Value {
+fn trust(connection: &Connection, principal_arn: &str) -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -70,11 +93,6 @@ fn role(
             ("landfall:connection".to_owned(), connection.id.to_string()),
         ]),
     }
-}
-
-/// The name of the policy with the explicit refusals.
-pub(crate) fn refusals(connection: &Connection) -> String {
-    format!("landfall-refuse-{}", connection.role_suffix())
 }
 
 fn provisioner(connection: &Connection, principal_arn: &str) -> RoleSpec {
@@ -117,7 +135,7 @@ fn provisioner(connection: &Connection, principal_arn: &str) -> RoleSpec {
                     "Resource": "*"}]),
             ),
             policy(
-                refusals(connection),
+                format!("landfall-refuse-{suffix}"),
                 "Refuses destruction and changes of either role",
                 json!([
                     {"Effect": "Deny", "Action": ["s3:DeleteBucket", "s3:DeleteObject"],
