@@ -93,14 +93,18 @@ pub fn alike(desired: &Value, observed: &Value) -> bool {
         {
             alike(&items[0], single)
         }
-        (Value::String(text), Value::Number(_) | Value::Bool(_)) => *text == observed.to_string(),
-        (Value::Number(_) | Value::Bool(_), Value::String(text)) => *text == desired.to_string(),
+        (Value::String(text), Value::Number(_) | Value::Bool(_)) => *text == written(observed),
+        (Value::Number(_) | Value::Bool(_), Value::String(text)) => *text == written(desired),
         (Value::String(want), Value::String(have)) => want == have || same_document(want, have),
         (Value::Number(want), Value::Number(have)) => {
             want == have || want.as_f64() == have.as_f64()
         }
         _ => desired == observed,
     }
+}
+
+fn written(value: &Value) -> String {
+    value.to_string()
 }
 
 /// Whether the version `have` is one of the versions `want`.

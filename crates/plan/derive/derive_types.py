@@ -56,8 +56,9 @@ def pointers(paths):
 
 
 def outputs(paths):
-    """Read-only properties deep enough to refer to."""
-    return sorted("/" + path for path in paths if path.count("/") <= 1)
+    """Read-only properties to refer to: the innermost, two deep at most."""
+    found = sorted("/" + path for path in paths if path.count("/") <= 1)
+    return [p for p in found if not any(q.startswith(p + "/") for q in found)]
 
 
 def derive(reference):

@@ -67,7 +67,10 @@ fn headline(plan: &Plan) -> String {
     if parts.is_empty() {
         return format!("Nothing to do: {} resources are as wanted.", s.no_change);
     }
-    format!("{}, {} unchanged.", parts.join(", "), s.no_change)
+    match s.no_change {
+        0 => format!("{}.", parts.join(", ")),
+        unchanged => format!("{}, {unchanged} unchanged.", parts.join(", ")),
+    }
 }
 
 fn symbol(change: &Change) -> &'static str {

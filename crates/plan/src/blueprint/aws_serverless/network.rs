@@ -115,18 +115,17 @@ pub(super) fn network(b: &mut Builder<'_>, settled: &Settled) -> Result<Network,
         "storage-routes",
         "Routes of storage subnets: none out",
     )?;
-    net.public_ways.push(public_route);
+    net.public_ways.push(public_route.clone());
 
     let mut nats: Vec<Address> = Vec::new();
     for zone in &settled.zones {
         let z = letter(zone);
         let public = subnet(b, &net, "public", zone, subnet_cidr(second, 0, z))?;
         let way = association(b, "public", zone, &public, &public_table)?;
-        net.public_ways.push(way);
         if nats.is_empty() || settled.nat_in_every_zone {
-            let nat = nat(b, zone, &public, &attachment, &net.public_ways)?;
-            nats.push(nat);
+            nats.push(nat(b, zone, &public, [&attachment, &public_route, &way])?);
         }
+        net.public_ways.push(way);
         net.public.push(public);
     }
     for (index, zone) in settled.zones.iter().enumerate() {
@@ -262,8 +261,7 @@ fn nat(
     b: &mut Builder<'_>,
     zone: &str,
     subnet: &Address,
-    attachment: &Address,
-    ways: &[Address],
+    ways: [&Address; 3],
 ) -> Result<Address, Error> {
     let z = letter(zone);
     let node = b.add(Draft {
@@ -277,6 +275,7 @@ fn nat(
         },
     })?;
     // AWS docs: an address in a VPC may need the internet gateway first.
+    let [attachment, ..] = ways;
     wait_for(node, [attachment]);
     node.monthly_cents = Some(prices::PUBLIC_ADDRESS);
     let eip = node.address.clone();
@@ -294,7 +293,6 @@ fn nat(
             name: None,
         },
     })?;
-    wait_for(node, [attachment]);
     wait_for(node, ways);
     node.monthly_cents = Some(prices::NAT_GATEWAY);
     Ok(node.address.clone())

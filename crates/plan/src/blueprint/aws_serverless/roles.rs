@@ -63,10 +63,15 @@ pub(super) fn roles(
         &execution,
         statements,
     )?);
-    if !grants.is_empty() {
-        let title = format!("What {workload} may do");
-        policies.push(policy(b, workload, "task", title, &task, grants)?);
-    }
+    // There even when it grants nothing: when the last resource is taken out of
+    // the Score file, the policy must lose its statements, and a policy that is
+    // no longer wanted would be retained with them.
+    let mut statements = vec![json!({
+        "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*",
+    })];
+    statements.extend(grants);
+    let title = format!("What {workload} may do");
+    policies.push(policy(b, workload, "task", title, &task, statements)?);
     Ok(Roles {
         execution,
         task,

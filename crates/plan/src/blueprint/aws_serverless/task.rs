@@ -220,7 +220,8 @@ fn value(workload: &Workload, template: &Template, resources: &Resources) -> Sai
         }
     }
     // Even a single number becomes text this way.
-    Said::Plain(concat(parts))
+    let texts: Option<String> = parts.iter().map(Value::as_str).collect();
+    Said::Plain(texts.map_or_else(|| concat(parts), Value::String))
 }
 
 fn find<'a>(
