@@ -199,10 +199,15 @@ fn remembered(
 
 /// As whom handlers act: the caller, or the role that was passed for them.
 pub(super) fn acting(world: &World, caller: &Caller, input: &Value) -> Result<Caller, AwsError> {
+    match optional(input, "RoleArn")? {
+        Some(arn) => as_role(world, caller, arn),
+        None => Ok(caller.clone()),
+    }
+}
+
+/// The session of a role that a caller passes to CloudFormation.
+pub(crate) fn as_role(world: &World, caller: &Caller, arn: &str) -> Result<Caller, AwsError> {
     const SERVICE: &str = "cloudformation.amazonaws.com";
-    let Some(arn) = optional(input, "RoleArn")? else {
-        return Ok(caller.clone());
-    };
     let mut context = Context::new();
     context.set("iam:PassedToService", SERVICE);
     authorize(world, caller, "iam:PassRole", arn, &context).map_err(|denied| denied.for_json())?;

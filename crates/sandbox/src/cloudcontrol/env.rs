@@ -136,14 +136,6 @@ impl<'a> Env<'a> {
         self.rng.borrow_mut().text(len, alphabet)
     }
 
-    pub(crate) fn digits(&self, len: usize) -> String {
-        self.text(len, b"0123456789")
-    }
-
-    pub(crate) fn unit(&self) -> f64 {
-        self.rng.borrow_mut().unit()
-    }
-
     pub(crate) fn below(&self, bound: u64) -> u64 {
         self.rng.borrow_mut().below(bound)
     }

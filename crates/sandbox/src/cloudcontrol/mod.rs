@@ -17,15 +17,15 @@ mod state;
 mod targets;
 
 pub(crate) use admin::router as admin_router;
-pub(crate) use api::handle;
+pub(crate) use api::{as_role, handle};
 pub(crate) use env::{Env, Place, strings, text};
 pub(crate) use failure::{Failure, HandlerErrorCode};
 pub(crate) use inventory::inventory;
-pub(crate) use operate::{Request, create, delete, update};
+pub(crate) use operate::{Request, create, delete, update, without_secrets};
+pub(crate) use read::view;
 pub(crate) use requests::{Progress, progress};
 pub(crate) use rules::{
-    CLUSTER, LISTENER, LISTENER_RULE, LOAD_BALANCER, SERVICE, cluster_name, of as rules_of,
-    task_definition,
+    LISTENER, LISTENER_RULE, LOAD_BALANCER, SERVICE, cluster_name, task_definition,
 };
 pub(crate) use settle::{settle, settle_until};
 pub use state::Region;

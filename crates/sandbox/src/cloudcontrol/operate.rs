@@ -266,6 +266,13 @@ fn split(info: &TypeInfo, model: Model) -> (Model, Model) {
     (properties, hidden)
 }
 
+/// A wanted model as it may be kept.
+pub(crate) fn without_secrets(model: &Model) -> Model {
+    let mut kept = model.clone();
+    kept.retain(|name, _| !SECRETS.contains(&name.as_str()));
+    kept
+}
+
 /// Creates the service-linked role that the service makes on first use.
 fn link_service_role(world: &mut World, request: &Request<'_>) {
     let Some(linked) = types::service_linked_role(request.type_name) else {

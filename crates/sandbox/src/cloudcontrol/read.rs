@@ -26,7 +26,7 @@ fn known(type_name: &str, handler: &str) -> Result<&'static TypeInfo, AwsError> 
 }
 
 /// What a read shows of a resource.
-pub(super) fn view(env: &Env<'_>, type_name: &str, resource: &super::Resource) -> Model {
+pub(crate) fn view(env: &Env<'_>, type_name: &str, resource: &super::Resource) -> Model {
     let mut model = resource.properties.clone();
     rules::of(type_name).view(env, resource, &mut model);
     model

@@ -1,15 +1,20 @@
-use crate::iam::Caller;
-use crate::shared::{Shared, WorldGuard};
-use crate::wire::{AwsError, Call, Reply};
-use serde::{Deserialize, Serialize};
+//! CloudFormation: templates become stacks, with the caller's permissions and
+//! over simulated time. Resources are made through Cloud Control's handlers.
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct State {}
+mod api;
+mod change_sets;
+mod intrinsics;
+mod operations;
+mod render;
+mod run;
+mod stack;
+mod template;
+mod yaml;
 
-pub(crate) fn handle(_shared: &Shared, _caller: &Caller, call: &Call) -> Result<Reply, AwsError> {
-    Err(AwsError::bad("InvalidAction", call.operation.clone()))
-}
-
-/// Applies what simulated time has brought since. Called before every
-/// request; must write through the guard only when something is due.
-pub(crate) fn settle(_world: &mut WorldGuard<'_>) {}
+pub(crate) use api::handle;
+pub(crate) use operations::{
+    Form, FormParameter, Source, Wanted, all, create, delete, describe_form, find,
+};
+pub(crate) use run::settle;
+pub use stack::State;
+pub(crate) use stack::{OnFailure, Stack, Status};

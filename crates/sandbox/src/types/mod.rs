@@ -8,8 +8,8 @@ mod paths;
 mod tags;
 mod validate;
 
-pub use actions::{Change, ServiceLinkedRole, needed_actions, service_linked_role};
-pub use paths::{get, remove, set_default, strip, touched};
+pub use actions::{Change, needed_actions, service_linked_role};
+pub use paths::{get, set_default, strip, touched};
 pub use tags::{read_tags, tags_changed};
 pub use validate::violations;
 

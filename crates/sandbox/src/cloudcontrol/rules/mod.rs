@@ -15,7 +15,7 @@ mod s3;
 mod secrets;
 mod security_groups;
 
-pub(crate) use ecs::{CLUSTER, SERVICE, TASK_DEFINITION, cluster_name, task_definition};
+pub(crate) use ecs::{SERVICE, TASK_DEFINITION, cluster_name, task_definition};
 pub(crate) use elb::{LISTENER, LISTENER_RULE, LOAD_BALANCER};
 pub(crate) use registry::REPOSITORY;
 pub(crate) use s3::BUCKET;
