@@ -50,6 +50,9 @@ pub struct Engine {
     pub wait_scale: f64,
     /// How many jobs this replica does at once.
     pub workers: usize,
+    /// How long after a replica died another one (or its successor) takes over
+    /// what it was doing. Short ones suit a quiet database.
+    pub lease_seconds: f64,
 }
 
 impl Default for Engine {
@@ -57,6 +60,7 @@ impl Default for Engine {
         Self {
             wait_scale: 1.0,
             workers: 16,
+            lease_seconds: 60.0,
         }
     }
 }
@@ -105,6 +109,8 @@ pub enum ConfigError {
     },
     #[error("engine.wait_scale must be a number from 0.0001 to 100")]
     WaitScale,
+    #[error("engine.lease_seconds must be a number from 1 to 3600")]
+    LeaseSeconds,
 }
 
 impl Config {
@@ -136,6 +142,9 @@ impl Config {
         if !(0.0001..=100.0).contains(&self.engine.wait_scale) {
             return Err(ConfigError::WaitScale);
         }
+        if !(1.0..=3600.0).contains(&self.engine.lease_seconds) {
+            return Err(ConfigError::LeaseSeconds);
+        }
         Ok(self)
     }
 
@@ -151,7 +160,9 @@ impl Config {
 /// the admin token: `LANDFALL_DATA`, else the XDG data folder.
 pub fn data_dir(given: Option<PathBuf>) -> PathBuf {
     given
-        .or_else(|| std::env::var_os("XDG_DATA_HOME").map(|dir| PathBuf::from(dir).join("landfall")))
+        .or_else(|| {
+            std::env::var_os("XDG_DATA_HOME").map(|dir| PathBuf::from(dir).join("landfall"))
+        })
         .or_else(|| {
             std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".local/share/landfall"))
         })
@@ -183,6 +194,10 @@ mod tests {
         assert!(matches!(
             load("[engine]\nwait_scale = 0"),
             Err(ConfigError::WaitScale)
+        ));
+        assert!(matches!(
+            load("[engine]\nlease_seconds = 0.1"),
+            Err(ConfigError::LeaseSeconds)
         ));
     }
 

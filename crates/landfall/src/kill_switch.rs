@@ -5,10 +5,22 @@
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use landfall_model::{
-    Timestamp, application::Application, audit, check::CheckRun, connection::Connection,
-    digest::Digest, environment::Environment, id::*, journal::{Event, Stream}, member::Member,
-    organization::Organization, plan::Plan, resource::Resource, retained::Retained,
-    rollout::Rollout, session::Session,
+    Timestamp,
+    application::Application,
+    audit,
+    check::CheckRun,
+    connection::Connection,
+    digest::Digest,
+    environment::Environment,
+    id::*,
+    journal::{Event, Stream},
+    member::Member,
+    organization::Organization,
+    plan::Plan,
+    resource::Resource,
+    retained::Retained,
+    rollout::Rollout,
+    session::Session,
     store::{Idempotency, Store, StoreResult, Write},
     token::Token,
     work::{Job, Lease},
@@ -74,7 +86,13 @@ macro_rules! pass_on {
                 if !writes.iter().any(|write| matches!(write, Write::Append { .. })) {
                     return self.store.commit(writes).await;
                 }
-                let here = self.commits.fetch_add(1, Ordering::SeqCst) + 1 == self.at;
+                let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+                if number > self.at {
+                    // The process is dying at an earlier one: nothing that
+                    // comes later may be written in its last milliseconds.
+                    return std::future::pending().await;
+                }
+                let here = number == self.at;
                 if here && matches!(self.side, Side::Before) {
                     die();
                 }

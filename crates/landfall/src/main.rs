@@ -40,9 +40,7 @@ enum Command {
     /// Say what is set up, what is missing and what to do
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     #[command(flatten)]
     Client(ClientCommand),
 }

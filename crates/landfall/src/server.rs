@@ -11,12 +11,15 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// The name of the file in the data folder that holds the first token.
 pub const ADMIN_TOKEN: &str = "admin-token";
+
+const SHORTEST_RETRY: Duration = Duration::from_millis(10);
 
 /// A server that answers.
 pub struct Server {
@@ -51,9 +54,12 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
         .with_context(|| format!("cannot use the data folder {}", data_dir.display()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let store = landfall_store::open(database_url(config, data_dir).expose_secret(), clock.clone())
-        .await
-        .context("cannot open the database")?;
+    let store = landfall_store::open(
+        database_url(config, data_dir).expose_secret(),
+        clock.clone(),
+    )
+    .await
+    .context("cannot open the database")?;
     #[cfg(debug_assertions)]
     let store = crate::kill_switch::armed(store)?;
     let connector = Arc::new(
@@ -119,9 +125,10 @@ async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToke
 }
 
 pub fn database_url(config: &Config, data_dir: &Path) -> SecretString {
-    config.database_url.clone().unwrap_or_else(|| {
-        format!("sqlite:{}", data_dir.join("landfall.db").display()).into()
-    })
+    config
+        .database_url
+        .clone()
+        .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("landfall.db").display()).into())
 }
 
 fn settings(config: &Config) -> Settings {
@@ -133,6 +140,12 @@ fn settings(config: &Config) -> Settings {
     settings.worker.runs = config.engine.workers;
     settings.detection.shortest = settings.detection.shortest.mul_f64(scale);
     settings.detection.propagating = settings.detection.propagating.mul_f64(scale);
+    let engine = &mut settings.engine;
+    engine.poll.scale = scale;
+    // Not below what a loopback cloud under load needs to recover in.
+    engine.retry.base = engine.retry.base.mul_f64(scale).max(SHORTEST_RETRY);
+    engine.retry.cap = engine.retry.cap.mul_f64(scale).max(SHORTEST_RETRY * 50);
+    engine.lease.length = Duration::from_secs_f64(config.engine.lease_seconds);
     settings.deployment_url = config.deployments.url.clone();
     settings
 }

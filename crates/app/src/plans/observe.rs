@@ -88,16 +88,19 @@ impl Looker<'_> {
             if round.is_empty() {
                 return Ok(observed);
             }
-            let seen: Vec<(Address, Observation)> = stream::iter(&round)
-                .map(|target| async move {
-                    let observation = self.observe(target).await?;
-                    Ok((target.address.clone(), observation))
-                })
+            // Futures first, then the stream: a stream's closure would make the
+            // whole use case a future that cannot move between threads.
+            let looks: Vec<_> = round.iter().map(|target| self.seen(target)).collect();
+            let seen: Vec<(Address, Observation)> = stream::iter(looks)
                 .buffer_unordered(self.app.settings.planning.parallel_reads)
                 .try_collect()
                 .await?;
             observed.extend(seen);
         }
+    }
+
+    async fn seen(&self, target: &Target) -> Result<(Address, Observation), Failure> {
+        Ok((target.address.clone(), self.observe(target).await?))
     }
 
     /// Only a refusal of our credentials ends the whole look; anything else is

@@ -65,7 +65,8 @@ pub async fn run(args: Args, data_dir: &Path, format: Format) -> anyhow::Result<
             findings.push(reachable(&config).await);
         }
         Err(error) => {
-            let cause = std::error::Error::source(&error).map_or(String::new(), |c| format!(": {c}"));
+            let cause =
+                std::error::Error::source(&error).map_or(String::new(), |c| format!(": {c}"));
             findings.push(finding(
                 "configuration",
                 Outcome::Fail,
@@ -153,7 +154,8 @@ async fn database(config: &Config, data_dir: &Path) -> Finding {
     match opened.await {
         Ok(described) => finding("database", Outcome::Ok, described, ""),
         Err(error) => {
-            let cause = std::error::Error::source(&error).map_or(String::new(), |c| format!(": {c}"));
+            let cause =
+                std::error::Error::source(&error).map_or(String::new(), |c| format!(": {c}"));
             finding(
                 "database",
                 Outcome::Fail,
@@ -218,9 +220,12 @@ async fn reachable(config: &Config) -> Finding {
         Err(error) => Err(error),
     };
     match answered {
-        Ok(response) if response.status().is_success() => {
-            finding("server", Outcome::Ok, format!("answers on {}", config.listen), "")
-        }
+        Ok(response) if response.status().is_success() => finding(
+            "server",
+            Outcome::Ok,
+            format!("answers on {}", config.listen),
+            "",
+        ),
         Ok(response) => finding(
             "server",
             Outcome::Fail,

@@ -4,6 +4,8 @@
 use anyhow::{Context as _, anyhow, ensure};
 use std::time::Duration;
 
+const CREATE: &str = "/console/cloudformation/stacks";
+
 /// Follows a quick-create link on the console, as a browser without script
 /// would, signed in to `account_id`.
 pub async fn create_stack(link: &str, account_id: &str) -> anyhow::Result<()> {
@@ -18,7 +20,11 @@ pub async fn create_stack(link: &str, account_id: &str) -> anyhow::Result<()> {
         .timeout(Duration::from_secs(30))
         .build()?;
     let opened = browser.get(&form).send().await?;
-    ensure!(opened.status().is_success(), "the console answers {}", opened.status());
+    ensure!(
+        opened.status().is_success(),
+        "the console answers {}",
+        opened.status()
+    );
     let cookies: Vec<String> = opened
         .headers()
         .get_all(reqwest::header::SET_COOKIE)
@@ -26,11 +32,9 @@ pub async fn create_stack(link: &str, account_id: &str) -> anyhow::Result<()> {
         .filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned))
         .collect();
     let html = opened.text().await?;
-    let mut fields = hidden_and_text_fields(&html);
-    fields.push(("capabilities".into(), "CAPABILITY_NAMED_IAM".into()));
-    let action = attribute(&html, "<form", "id=\"create-stack-form\"", "action")
-        .context("the console's page has no form")?;
-    let target = reqwest::Url::parse(&form)?.join(&action)?;
+    // Ticking the box is sending it: the page says what it acknowledges.
+    let fields = fields(form_to(CREATE, &html).context("the console's page has no form")?);
+    let target = reqwest::Url::parse(&form)?.join(CREATE)?;
     let answer = browser
         .post(target)
         .header(reqwest::header::COOKIE, cookies.join("; "))
@@ -46,26 +50,31 @@ pub async fn create_stack(link: &str, account_id: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Name and value of every input but checkboxes.
-fn hidden_and_text_fields(html: &str) -> Vec<(String, String)> {
-    html.split("<input")
+/// The form that is sent to `action`.
+fn form_to<'a>(action: &str, html: &'a str) -> Option<&'a str> {
+    let attribute = format!("action=\"{action}\"");
+    html.split("<form")
+        .skip(1)
+        .find(|form| {
+            form.split('>')
+                .next()
+                .is_some_and(|tag| tag.contains(&attribute))
+        })
+        .and_then(|form| form.split("</form>").next())
+}
+
+/// Name and value of every input.
+fn fields(form: &str) -> Vec<(String, String)> {
+    form.split("<input")
         .skip(1)
         .filter_map(|rest| {
             let tag = rest.split('>').next()?;
-            if value_of(tag, "type").as_deref() == Some("checkbox") {
-                return None;
-            }
-            Some((value_of(tag, "name")?, value_of(tag, "value").unwrap_or_default()))
+            Some((
+                value_of(tag, "name")?,
+                value_of(tag, "value").unwrap_or_default(),
+            ))
         })
         .collect()
-}
-
-fn attribute(html: &str, element: &str, having: &str, name: &str) -> Option<String> {
-    html.split(element)
-        .skip(1)
-        .filter_map(|rest| rest.split('>').next())
-        .find(|tag| tag.contains(having))
-        .and_then(|tag| value_of(tag, name))
 }
 
 fn value_of(tag: &str, name: &str) -> Option<String> {
@@ -88,16 +97,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_and_the_forms_action_are_read() {
-        let html = r#"<form id="other" action="/x"></form>
-            <form method="post" id="create-stack-form" action="/create">
+    fn the_fields_of_the_right_form_are_read() {
+        let html = r#"<form action="/x"><input name="other" value="1"></form>
+            <form method="post" action="/create">
             <input type="hidden" name="csrf" value="a&amp;b"><input name="p" value="">
-            <input type="checkbox" name="capabilities" value="C"></form>"#;
+            <input type="checkbox" name="capability" value="C"></form>"#;
         assert_eq!(
-            hidden_and_text_fields(html),
-            [("csrf".into(), "a&b".into()), ("p".into(), String::new())]
+            fields(form_to("/create", html).unwrap()),
+            [
+                ("csrf".into(), "a&b".into()),
+                ("p".into(), String::new()),
+                ("capability".into(), "C".into())
+            ]
         );
-        let action = attribute(html, "<form", "id=\"create-stack-form\"", "action");
-        assert_eq!(action.as_deref(), Some("/create"));
+        assert!(form_to("/absent", html).is_none());
     }
 }

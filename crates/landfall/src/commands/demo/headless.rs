@@ -108,7 +108,10 @@ pub async fn walk(
     let destroyed = destroy(&api, &retained).await?;
     steps.next("disconnecting");
     let answer: Value = api
-        .post(&format!("/connections/{}/disconnect", connection.id), json!({}))
+        .post(
+            &format!("/connections/{}/disconnect", connection.id),
+            json!({}),
+        )
         .await?;
     let remaining = answer["remaining"].as_array().map_or(0, Vec::len);
     ensure!(
@@ -153,10 +156,7 @@ pub async fn walk(
     Ok(())
 }
 
-async fn connect(
-    api: &Api,
-    provider: &Provider,
-) -> anyhow::Result<(Connection, Vec<CheckLine>)> {
+async fn connect(api: &Api, provider: &Provider) -> anyhow::Result<(Connection, Vec<CheckLine>)> {
     let account_id = &provider.customer.account_id;
     let created = api.create_connection(account_id).await?;
     let link = created["grant"]["quick_create"]["url"]
@@ -351,11 +351,16 @@ async fn try_refused(
     ));
     let mut refused = Vec::new();
     for (number, (type_name, identifier, attempt)) in attempts.into_iter().enumerate() {
-        let token = AttemptToken(format!("demo-refused-{}-{number}", connection.role_suffix()));
+        let token = AttemptToken(format!(
+            "demo-refused-{}-{number}",
+            connection.role_suffix()
+        ));
         let failure = attempt
             .run(&*driver, type_name, &identifier, &token)
             .await?
-            .with_context(|| format!("the provisioner was not refused: {type_name} {identifier}"))?;
+            .with_context(|| {
+                format!("the provisioner was not refused: {type_name} {identifier}")
+            })?;
         ensure!(
             failure.kind == FailureKind::Denied,
             "{type_name} {identifier} failed, but not for a missing permission: {}",

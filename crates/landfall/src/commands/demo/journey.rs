@@ -75,7 +75,12 @@ impl Api {
         serde_json::from_value(page["items"].take()).with_context(|| format!("the list {path}"))
     }
 
-    pub async fn put_score(&self, application: &str, name: &str, score: &str) -> anyhow::Result<()> {
+    pub async fn put_score(
+        &self,
+        application: &str,
+        name: &str,
+        score: &str,
+    ) -> anyhow::Result<()> {
         let response = self
             .http
             .put(format!(
