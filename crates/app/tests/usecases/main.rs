@@ -1,0 +1,13 @@
+//! The use cases against the real store and a cloud that does as it is told.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod access;
+mod applications;
+mod connections;
+mod detection;
+mod environments;
+mod organizations;
+mod plans;
+mod runs;

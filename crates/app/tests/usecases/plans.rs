@@ -1,0 +1,287 @@
+use crate::common::{World, application, code, connected, environment};
+use landfall_app::{Actor, applications, connections, environments, plans, retained, rollouts};
+use landfall_model::{
+    Code,
+    approval::Approver,
+    connection::Connection,
+    digest::Digest,
+    environment::{ApprovalPolicy, Environment},
+    id::{PlanId, RolloutId},
+    journal::{Call, EventKind, Stream},
+    member::Role,
+    plan::{Plan, State},
+    retained::Reason,
+    rollout::{self, Rollout},
+    store::Write,
+};
+use std::time::Duration;
+
+struct Shop {
+    world: World,
+    admin: Actor,
+    member: Actor,
+    connection: Connection,
+    application: landfall_model::application::Application,
+    environment: Environment,
+}
+
+async fn shop(approval: ApprovalPolicy) -> Shop {
+    let world = World::new().await;
+    let tenant = world.tenant("Acme").await;
+    let member = world.person(&tenant, Role::Member).await.actor;
+    let admin = tenant.admin.actor;
+    let connection = connected(&world.app, &world.cloud, &admin).await;
+    let application = application(&world.app, &admin).await;
+    let view = environment(&world.app, &admin, &application, &connection, approval).await;
+    Shop {
+        world,
+        admin,
+        member,
+        connection,
+        application,
+        environment: view.environment,
+    }
+}
+
+impl Shop {
+    async fn plan(&self) -> Plan {
+        plans::create(&self.world.app, &self.member, &self.environment.id)
+            .await
+            .unwrap()
+    }
+
+    async fn approve(&self, plan: &Plan) -> landfall_model::error::Result<Plan> {
+        let seen = plans::Approve {
+            digest: plan.digest.clone(),
+        };
+        plans::approve(&self.world.app, &self.admin, &plan.id, seen).await
+    }
+
+    async fn start(&self, id: &PlanId) -> landfall_model::error::Result<Rollout> {
+        rollouts::start(&self.world.app, &self.member, id).await
+    }
+
+    async fn change_score(&self) {
+        let changed = crate::common::SCORE.replace("web:1", "web:2");
+        let id = &self.application.id;
+        applications::put_workload(&self.world.app, &self.member, id, "web", &changed)
+            .await
+            .unwrap();
+    }
+
+    /// The rollout as the engine would leave it.
+    async fn end(&self, id: &RolloutId) -> Rollout {
+        let organization = self.admin.organization_id();
+        let mut rollout = self
+            .world
+            .store
+            .rollout(organization, id)
+            .await
+            .unwrap()
+            .unwrap();
+        let now = self.world.app.now();
+        let running = match rollout.state {
+            queued @ rollout::State::Queued { .. } => queued.running(now).unwrap(),
+            state => state,
+        };
+        rollout.state = running.failed(now, 1, 0).unwrap();
+        rollout.version += 1;
+        self.world
+            .store
+            .commit(vec![Write::PutRollout(rollout.clone())])
+            .await
+            .unwrap();
+        rollout
+    }
+}
+
+#[tokio::test]
+async fn a_policy_approves_what_only_creates_and_a_person_approves_the_rest() {
+    let automatic = shop(ApprovalPolicy::Automatic).await;
+    let plan = automatic.plan().await;
+    let State::Approved { approval } = &plan.state else {
+        panic!("{:?}", plan.state);
+    };
+    assert_eq!(approval.by, Approver::Policy);
+    assert!(plan.summary.create > 10);
+
+    let manual = shop(ApprovalPolicy::Manual).await;
+    let plan = manual.plan().await;
+    assert_eq!(plan.state, State::Proposed);
+    assert_eq!(code(manual.start(&plan.id).await), Code::PlanNotApproved);
+    let seen = |digest| plans::Approve { digest };
+    let app = &manual.world.app;
+    let by_member = plans::approve(app, &manual.member, &plan.id, seen(plan.digest.clone())).await;
+    assert_eq!(code(by_member), Code::Forbidden);
+    let of_another = Digest::of_bytes(b"another plan");
+    let mismatched = plans::approve(app, &manual.admin, &plan.id, seen(of_another)).await;
+    assert_eq!(code(mismatched), Code::PlanDigestMismatch);
+    let approved = manual.approve(&plan).await.unwrap();
+    let State::Approved { approval } = approved.state else {
+        panic!("{:?}", approved.state);
+    };
+    assert!(matches!(approval.by, Approver::Person { .. }));
+    assert_eq!(approval.digest, plan.digest);
+    assert_eq!(code(manual.approve(&plan).await), Code::PlanState);
+}
+
+#[tokio::test]
+async fn what_changed_since_makes_a_plan_stale_and_says_what() {
+    let shop = shop(ApprovalPolicy::Automatic).await;
+    let plan = shop.plan().await;
+    shop.change_score().await;
+    let refused = shop.start(&plan.id).await.unwrap_err();
+    assert_eq!(refused.code, Code::PlanStale);
+    assert!(!refused.violations.is_empty());
+    let stored = plans::show(&shop.world.app, &shop.member, &plan.id)
+        .await
+        .unwrap();
+    let State::Stale { changed, .. } = stored.state else {
+        panic!("{:?}", stored.state);
+    };
+    assert!(
+        changed.iter().any(|one| one.contains("task")),
+        "{changed:?}"
+    );
+    // Stale stays stale, even when the file is changed back.
+    assert_eq!(code(shop.start(&plan.id).await), Code::PlanStale);
+    shop.start(&shop.plan().await.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_rollout_runs_in_an_environment_and_a_plan_is_used_once() {
+    let shop = shop(ApprovalPolicy::Automatic).await;
+    let (one, two) = (shop.plan().await, shop.plan().await);
+    let (first, second) = tokio::join!(shop.start(&one.id), shop.start(&two.id));
+    let (started, refused) = match (first, second) {
+        (Ok(started), Err(refused)) | (Err(refused), Ok(started)) => (started, refused),
+        both => panic!("{both:?}"),
+    };
+    assert!(matches!(
+        refused.code,
+        Code::EnvironmentBusy | Code::VersionConflict
+    ));
+    assert_eq!(code(shop.start(&started.plan_id).await), Code::PlanState);
+
+    let app = &shop.world.app;
+    let id = &shop.environment.id;
+    assert_eq!(
+        code(environments::delete(app, &shop.member, id).await),
+        Code::EnvironmentBusy
+    );
+    let deleted = applications::delete(app, &shop.member, &shop.application.id).await;
+    assert_eq!(code(deleted), Code::EnvironmentBusy);
+    let cut_off = connections::disconnect(app, &shop.admin, &shop.connection.id).await;
+    assert_eq!(code(cut_off), Code::EnvironmentBusy);
+}
+
+#[tokio::test]
+async fn cancel_and_resume_follow_the_rollouts_state() {
+    let shop = shop(ApprovalPolicy::Automatic).await;
+    let rollout = shop.start(&shop.plan().await.id).await.unwrap();
+    let app = &shop.world.app;
+    let (id, member) = (&rollout.id, &shop.member);
+    assert_eq!(
+        code(rollouts::resume(app, member, id).await),
+        Code::EnvironmentBusy
+    );
+    let canceling = rollouts::cancel(app, member, id).await.unwrap();
+    assert!(matches!(canceling.state, rollout::State::Canceling { .. }));
+
+    shop.end(id).await;
+    assert_eq!(
+        code(rollouts::cancel(app, member, id).await),
+        Code::RolloutState
+    );
+    let resumed = rollouts::resume(app, member, id).await.unwrap();
+    assert!(matches!(resumed.state, rollout::State::Queued { .. }));
+    let journal = rollouts::events(app, member, id, 0, None).await.unwrap();
+    let kinds: Vec<&EventKind> = journal.iter().map(|event| &event.kind).collect();
+    assert_eq!(kinds, [&EventKind::CancelRequested, &EventKind::Resumed]);
+
+    // A newer rollout moved on: the older one would take it back.
+    shop.end(id).await;
+    shop.world.clock.advance(Duration::from_secs(1));
+    let newer = shop.start(&shop.plan().await.id).await.unwrap();
+    shop.end(&newer.id).await;
+    assert_eq!(
+        code(rollouts::resume(app, member, id).await),
+        Code::RolloutState
+    );
+}
+
+#[tokio::test]
+async fn a_plan_asks_for_a_verification_when_the_last_is_old_and_stops_at_a_failed_check() {
+    let shop = shop(ApprovalPolicy::Automatic).await;
+    shop.plan().await;
+    let verified = shop.world.cloud.count("verify");
+    shop.plan().await;
+    assert_eq!(shop.world.cloud.count("verify"), verified);
+
+    shop.world.clock.advance(Duration::from_secs(16 * 60));
+    let mut failing = crate::common::check("aws.permissions.database");
+    failing.outcome = landfall_model::check::Outcome::Fail;
+    shop.world.cloud.verifies(vec![failing], false);
+    let refused = plans::create(&shop.world.app, &shop.member, &shop.environment.id)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, Code::ConnectionNotConnected);
+    assert!(
+        refused.detail.contains("aws.permissions.database"),
+        "{}",
+        refused.detail
+    );
+    assert_eq!(shop.world.cloud.count("verify"), verified + 1);
+    assert_eq!(shop.world.cloud.count("provisioner: create"), 0);
+}
+
+/// A create that was sent and never answered: the account may hold what it
+/// made.
+#[tokio::test]
+async fn deleting_an_environment_loses_no_create_that_nobody_saw_end() {
+    let shop = shop(ApprovalPolicy::Automatic).await;
+    let rollout = shop.start(&shop.plan().await.id).await.unwrap();
+    let append = |kind| Write::Append {
+        stream: Stream::Rollout(rollout.id.clone()),
+        at: shop.world.app.now(),
+        address: Some(landfall_model::graph::Address::new("network.vpc")),
+        kind,
+    };
+    let intended = EventKind::Intended {
+        attempt: 1,
+        token: landfall_model::driver::AttemptToken("t-1".to_owned()),
+        type_name: "AWS::EC2::VPC".to_owned(),
+        request: Call::Create {
+            properties: serde_json::json!({}),
+        },
+    };
+    shop.world
+        .store
+        .commit(vec![append(intended)])
+        .await
+        .unwrap();
+    shop.end(&rollout.id).await;
+
+    let app = &shop.world.app;
+    let id = &shop.environment.id;
+    // Without an identifier only a rollout can find it.
+    assert_eq!(
+        code(environments::delete(app, &shop.admin, id).await),
+        Code::EnvironmentState
+    );
+
+    let identified = EventKind::Identified {
+        attempt: 1,
+        identifier: "vpc-0123".to_owned(),
+    };
+    shop.world
+        .store
+        .commit(vec![append(identified)])
+        .await
+        .unwrap();
+    environments::delete(app, &shop.admin, id).await.unwrap();
+    let list = retained::list(app, &shop.admin, false).await.unwrap();
+    assert_eq!(list.len(), 1);
+    assert_eq!(list[0].identifier, "vpc-0123");
+    assert_eq!(list[0].reason, Reason::LeftBehind);
+}
