@@ -297,7 +297,7 @@ fn new_token(entropy: &dyn Entropy) -> AttemptToken {
     AttemptToken(format!("landfall-{digits}"))
 }
 
-fn passed(from: Timestamp, to: Timestamp) -> Duration {
+pub(crate) fn passed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(to.millis_since(from)).unwrap_or(0))
 }
 

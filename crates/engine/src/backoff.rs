@@ -9,12 +9,7 @@ pub(crate) fn delay(policy: &RetryPolicy, entropy: &dyn Entropy, tries: u32) -> 
     jitter(policy.base, policy.cap, entropy, tries)
 }
 
-pub(crate) fn jitter(
-    base: Duration,
-    cap: Duration,
-    entropy: &dyn Entropy,
-    tries: u32,
-) -> Duration {
+pub(crate) fn jitter(base: Duration, cap: Duration, entropy: &dyn Entropy, tries: u32) -> Duration {
     let bound = base
         .saturating_mul(1 << tries.saturating_sub(1).min(16))
         .min(cap);

@@ -1,18 +1,18 @@
 //! A node that is to exist with its wanted properties: the loop of attempts.
 
 use crate::{
-    attempt::{Attempts, Outcome, window},
+    attempt::{Attempts, Outcome, passed, window},
     backoff,
     engine::{Stop, Trouble},
-    fold::NodeLog,
+    fold::{Attempt, NodeLog},
     hands::Provisioner,
     lookup::{self, Found, Wanted},
     node::{NodeEnd, fail},
     world::World,
 };
 use landfall_model::{
-    driver::{Failure, FailureKind, PatchOperation},
-    graph::Node,
+    driver::{Failure, FailureKind, Observed, PatchOperation},
+    graph::{self, Lookup, Node, TAG_ADDRESS, TAG_ENVIRONMENT},
     journal::{Call, EventKind},
     owned,
     plan::Action,
@@ -184,6 +184,31 @@ impl<'a> Building<'a> {
         }
     }
 
+    /// Whether what a failed attempt named is its own work. An identifier that
+    /// the cloud made up is; a name may be somebody else's, who had it first.
+    pub fn made(&self, observed: &Observed) -> bool {
+        let Lookup::Name { .. } = self.node.lookup else {
+            return true;
+        };
+        let tags = graph::tags(&observed.properties);
+        match tags.get(TAG_ADDRESS) {
+            Some(address) => {
+                address == self.action.address.as_str()
+                    && tags.get(TAG_ENVIRONMENT).map(String::as_str)
+                        == Some(self.world.plan.environment_id.as_str())
+            }
+            // Perhaps half made, before it was tagged; but after a refusal it
+            // is likelier to have been there before.
+            None => {
+                !graph::tags(self.template).contains_key(TAG_ADDRESS)
+                    || self
+                        .log
+                        .last_failure()
+                        .is_none_or(|failure| failure.kind.is_retryable())
+            }
+        }
+    }
+
     /// What is to be brought to the wanted properties, if anything exists: then
     /// a second one is never made.
     pub fn existing(&self) -> Option<String> {
@@ -251,7 +276,10 @@ impl<'a> Building<'a> {
             .attempts
             .read_made(&self.node.type_name, identifier)
             .await?;
-        let Some(observed) = seen else {
+        let left = self.log.left.as_deref() == Some(identifier)
+            && self.found.is_none()
+            && !matches!(self.goal, Goal::Known { .. });
+        let Some(observed) = seen.filter(|observed| !left || self.made(observed)) else {
             return Ok(None);
         };
         if matches!(self.goal, Goal::Known { patch, adopt: true, .. } if patch.is_empty()) {
@@ -327,9 +355,16 @@ impl<'a> Building<'a> {
         let mut exclude = self.world.retained_identifiers(&self.node.type_name);
         exclude.extend(self.gone.iter().cloned());
         let found = self.find(exclude).await?;
-        let ours = found.filter(|found| found.ours);
-        self.found = ours.map(|found| found.observed.identifier);
+        match found.filter(|found| found.ours) {
+            Some(found) => self.take(found),
+            None => self.found = None,
+        }
         Ok(self.found.is_some())
+    }
+
+    fn take(&mut self, found: Found) {
+        self.gone.remove(&found.observed.identifier);
+        self.found = Some(found.observed.identifier);
     }
 
     async fn find(&self, mut exclude: BTreeSet<String>) -> Result<Option<Found>, Trouble> {
@@ -370,20 +405,19 @@ impl<'a> Building<'a> {
     /// The cloud can no longer be asked about the open attempt. What it made,
     /// if anything, is found by looking; then the attempt is over.
     async fn lost(&mut self, code: &str) -> Result<(), Trouble> {
-        let Some(attempt) = self.log.open().map(|open| open.number) else {
+        let Some(open) = self.log.open().cloned() else {
             return Ok(());
         };
         let mut events = Vec::new();
         if self.is_create() {
-            let exclude = self.world.retained_identifiers(&self.node.type_name);
-            let found = self.find(exclude).await?.filter(|found| found.ours);
+            let found = self.look_until_late(&open).await?;
             events.extend(found.map(|found| EventKind::Identified {
-                attempt,
+                attempt: open.number,
                 identifier: found.observed.identifier,
             }));
         }
         events.push(EventKind::AttemptFailed {
-            attempt,
+            attempt: open.number,
             failure: Failure::new(
                 FailureKind::Forgotten,
                 code,
@@ -396,54 +430,73 @@ impl<'a> Building<'a> {
             .await?)
     }
 
+    /// An attempt that was made a short while ago may still be at work, unseen.
+    /// That nothing is there counts only once it is too late for that.
+    async fn look_until_late(&self, attempt: &Attempt) -> Result<Option<Found>, Trouble> {
+        let engine = self.world.engine;
+        let policy = &engine.policy.poll;
+        let type_name = &self.node.type_name;
+        let mut looks = 0;
+        loop {
+            let exclude = self.world.retained_identifiers(type_name);
+            let found = self.find(exclude).await?.filter(|found| found.ours);
+            let age = passed(attempt.at, engine.now());
+            let enough = match found {
+                Some(_) => policy.typical(type_name),
+                None => policy.deadline(type_name),
+            };
+            if age >= enough {
+                return Ok(found);
+            }
+            let wait = policy.interval(type_name, looks).min(enough - age);
+            engine.pause(wait).await?;
+            looks = looks.saturating_add(1);
+        }
+    }
+
     /// After a failed attempt: closes it where it is certainly over, and waits
     /// if another one is worth it; else the node has failed.
     async fn failed(&mut self, failure: Failure, certain: bool) -> Result<(), Trouble> {
         let Some(attempt) = self.log.open().map(|open| open.number) else {
             return Err(failure.into());
         };
-        let mut verdict = None;
-        let mut events = Vec::new();
         let taken = failure.kind == FailureKind::AlreadyExists;
-        if self.is_create() && (taken || !certain) {
-            let found = match self.find_taken(taken).await {
+        let seen = if self.is_create() && (taken || !certain) {
+            match self.find_taken(taken).await {
                 Ok(found) => found,
                 // Could not look either: the attempt stays open.
                 Err(Trouble::Failure(_)) if !certain => return Err(failure.into()),
                 Err(trouble) => return Err(trouble),
-            };
-            match found {
-                Some(found) if found.ours => events.push(EventKind::Identified {
-                    attempt,
-                    identifier: found.observed.identifier,
-                }),
-                Some(found) => {
-                    verdict = Some(not_ours(self.node, &found.observed.identifier, &failure));
-                }
-                None if taken => verdict = Some(taken_elsewhere(self.node, &failure)),
-                // A refusal by a grant that was changed says nothing about a
-                // call that was accepted before.
-                None if !was_judged(failure.kind) => return Err(failure.into()),
-                None => {}
             }
-        } else if !certain {
+        } else {
+            None
+        };
+        // A refusal by a grant that was changed says nothing about a call that
+        // was accepted before.
+        let judged = self.is_create() && (taken || was_judged(failure.kind));
+        if !certain && seen.is_none() && !judged {
             return Err(failure.into());
         }
-        let found = !events.is_empty();
-        events.push(EventKind::AttemptFailed {
+        let event = EventKind::AttemptFailed {
             attempt,
             failure: failure.clone(),
-        });
+        };
         self.attempts
-            .note(&mut self.log, "close a failed attempt", vec![], events)
+            .note(&mut self.log, "close a failed attempt", vec![], vec![event])
             .await?;
-        if let Some(verdict) = verdict {
-            return Err(verdict.into());
+        match seen {
+            Some(found)
+                if found.ours && self.log.tries < self.world.engine.policy.retry.attempts =>
+            {
+                self.take(found);
+                Ok(())
+            }
+            Some(found) if !found.ours => {
+                Err(not_ours(self.node, &found.observed.identifier, &failure).into())
+            }
+            None if taken => Err(taken_elsewhere(self.node, &failure).into()),
+            _ => self.wait_or_give_up(failure).await,
         }
-        if found {
-            return Ok(());
-        }
-        self.wait_or_give_up(failure).await
     }
 
     async fn wait_or_give_up(&self, failure: Failure) -> Result<(), Trouble> {
@@ -468,7 +521,6 @@ impl<'a> Building<'a> {
         let wait = backoff::delay(policy, engine.entropy.as_ref(), self.log.tries);
         Ok(engine.pause(wait).await?)
     }
-
 }
 
 /// A change that changes nothing, for asking the cloud to look again.

@@ -215,9 +215,7 @@ impl Reaping<'_> {
     /// Reads, and after a deletion that succeeded waits for the read to agree.
     /// Absent counts when it is read twice: a ledger must not lose what is
     /// there because of one odd answer.
-    async fn read_settled(
-        &self,
-    ) -> Result<Option<landfall_model::driver::Observed>, Trouble> {
+    async fn read_settled(&self) -> Result<Option<landfall_model::driver::Observed>, Trouble> {
         let retained = self.retained;
         let deleted = self.log.last.as_ref().is_some_and(|last| {
             matches!(last.request, Call::Delete { .. }) && matches!(last.over, Some(Ok(())))

@@ -3,7 +3,7 @@
 
 use landfall_model::{
     Timestamp,
-    driver::{AttemptToken, Failure, OperationId},
+    driver::{AttemptToken, Failure, FailureKind, OperationId},
     graph::Address,
     journal::{Call, Event, EventKind},
     plan::Plan,
@@ -29,9 +29,8 @@ pub struct Fold {
 
 impl Fold {
     pub fn new(plan: &Plan) -> Self {
-        let waiting = |action: &landfall_model::plan::Action| {
-            (action.address.clone(), NodeState::Waiting)
-        };
+        let waiting =
+            |action: &landfall_model::plan::Action| (action.address.clone(), NodeState::Waiting);
         Self {
             nodes: plan.actions.iter().map(waiting).collect(),
             last: 0,
@@ -210,7 +209,10 @@ impl NodeLog {
                     last.over = Some(Err(failure.clone()));
                     last.identifier.clone()
                 });
-                self.left = left.or(self.left.take());
+                // What exists already is named too, and may be anybody's.
+                if failure.kind != FailureKind::AlreadyExists {
+                    self.left = left.or(self.left.take());
+                }
             }
             EventKind::Succeeded { .. }
             | EventKind::Adopted { .. }

@@ -135,10 +135,7 @@ async fn settle_one(world: &World<'_>, mut legacy: Legacy) -> Result<(), Trouble
     };
     let node = node_of(world, &legacy, &open.type_name).await?;
     let outcome = attempts.drive(&mut legacy.log, true).await?;
-    let identifier = legacy
-        .log
-        .open()
-        .and_then(|open| open.identifier.clone());
+    let identifier = legacy.log.open().and_then(|open| open.identifier.clone());
     let found = match outcome {
         Outcome::Unfinished { failure } => return Err(failure.into()),
         Outcome::Succeeded { .. } if identifier.is_some() => {
@@ -173,7 +170,15 @@ async fn settle_one(world: &World<'_>, mut legacy: Legacy) -> Result<(), Trouble
             .await?;
         return Ok(());
     };
-    take_in(world, &attempts, &mut legacy.log, node.as_ref(), properties, observed).await
+    take_in(
+        world,
+        &attempts,
+        &mut legacy.log,
+        node.as_ref(),
+        properties,
+        observed,
+    )
+    .await
 }
 
 /// Records what an old attempt made: at its address if that is wanted and free,
@@ -196,15 +201,25 @@ async fn take_in(
     let Some(node) = node else {
         return Ok(());
     };
-    if recorded.as_ref().is_some_and(|record| record.identifier == identifier) {
+    if recorded
+        .as_ref()
+        .is_some_and(|record| record.identifier == identifier)
+    {
         attempts
             .note(log, "close an old attempt", vec![], vec![adopted])
             .await?;
         return Ok(());
     }
     let applied = owned::view(properties, &observed.properties);
-    let resource =
-        record::resource(world, address, node, &identifier, 1, applied, observed.properties);
+    let resource = record::resource(
+        world,
+        address,
+        node,
+        &identifier,
+        1,
+        applied,
+        observed.properties,
+    );
     let wanted = world
         .plan
         .graph

@@ -62,13 +62,14 @@ pub(crate) async fn load(store: &dyn Store, stream: &Stream) -> Result<Vec<Event
     let mut events: Vec<Event> = Vec::new();
     loop {
         let after = events.last().map_or(0, |event| event.seq);
-        let page = store
-            .events(stream, after, PAGE)
-            .await
-            .map_err(|source| EngineError::Store {
-                operation: "read the journal",
-                source,
-            })?;
+        let page =
+            store
+                .events(stream, after, PAGE)
+                .await
+                .map_err(|source| EngineError::Store {
+                    operation: "read the journal",
+                    source,
+                })?;
         let full = page.len() >= PAGE as usize;
         events.extend(page);
         if !full {

@@ -91,6 +91,7 @@ impl Building<'_> {
         let (applied, outputs) = match (desired, seen) {
             (Err(Trouble::Stop(stop)), _) | (_, Err(Trouble::Stop(stop))) => return Err(stop),
             (_, Ok(None)) => return Ok(nothing),
+            (_, Ok(Some(observed))) if !self.made(&observed) => return Ok(nothing),
             (Ok(desired), Ok(Some(observed))) => {
                 let applied = owned::view(&desired, &observed.properties);
                 (applied, observed.properties)
@@ -171,4 +172,3 @@ impl Building<'_> {
         }
     }
 }
-

@@ -46,6 +46,6 @@ pub use fold::{Fold, fold};
 pub use hands::{Provisioner, Reaper};
 pub use lease::{Heartbeat, LeaseLost};
 pub use limiter::{Api, Limiter};
-pub use policy::{BreakerPolicy, CallPolicy, LeasePolicy, PollPolicy, Policy, RetryPolicy};
+pub use policy::{BreakerPolicy, CallPolicy, LeasePolicy, Policy, PollPolicy, RetryPolicy};
 pub use progress::endpoints;
 pub use run::{Run, run};

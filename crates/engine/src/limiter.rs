@@ -177,12 +177,14 @@ impl Window {
     /// The next waiter, of the party whose turn it is.
     fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
         while let Some((party, mut queue)) = self.queues.pop_front() {
+            // Waiters that left do not cost their party its turn.
+            queue.retain(|sender| !sender.is_closed());
             let sender = queue.pop_front();
             if !queue.is_empty() {
                 self.queues.push_back((party, queue));
             }
-            if let Some(sender) = sender.filter(|sender| !sender.is_closed()) {
-                return Some(sender);
+            if sender.is_some() {
+                return sender;
             }
         }
         None

@@ -70,9 +70,7 @@ pub(crate) async fn find(
             observed,
         })
         .collect();
-    found.sort_by(|a, b| {
-        (!a.ours, &a.observed.identifier).cmp(&(!b.ours, &b.observed.identifier))
-    });
+    found.sort_by(|a, b| (!a.ours, &a.observed.identifier).cmp(&(!b.ours, &b.observed.identifier)));
     if found.iter().filter(|found| found.ours).count() > 1 {
         tracing::warn!(address = %wanted.address, type_name, "several resources carry this address");
     }

@@ -146,4 +146,3 @@ pub(crate) async fn fail(
         .await?;
     Ok(NodeEnd::Failed(failure))
 }
-

@@ -67,6 +67,11 @@ impl PollPolicy {
         typical.saturating_mul(self.patience).max(self.at_least)
     }
 
+    /// How long a creation usually takes.
+    pub(crate) fn typical(&self, type_name: &str) -> Duration {
+        self.scaled(typical_seconds(type_name))
+    }
+
     fn scaled(&self, seconds: f64) -> Duration {
         let scale = if self.scale.is_finite() && self.scale > 0.0 {
             self.scale

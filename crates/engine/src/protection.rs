@@ -24,7 +24,11 @@ enum On {
 const SWITCHES: &[Switch] = &[
     switch("AWS::Cognito::UserPool", "DeletionProtection", On::Active),
     switch("AWS::DocDB::DBCluster", "DeletionProtection", On::True),
-    switch("AWS::DynamoDB::Table", "DeletionProtectionEnabled", On::True),
+    switch(
+        "AWS::DynamoDB::Table",
+        "DeletionProtectionEnabled",
+        On::True,
+    ),
     switch("AWS::EKS::Cluster", "DeletionProtection", On::True),
     switch(
         "AWS::ElasticLoadBalancingV2::LoadBalancer",

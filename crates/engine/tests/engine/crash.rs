@@ -1,16 +1,173 @@
 //! Killed before and after every commit and every call.
 
-use crate::support::Bench;
+use crate::support::{
+    Bench, Landing,
+    cloud::{Fault, Verb, failure},
+};
+use landfall_model::driver::FailureKind;
+use std::{sync::atomic::Ordering, time::Duration};
+
+/// Kills at each crossing in turn, starts again after `pause`, and compares.
+fn sweep(step: usize, pause: Duration, scenario: impl Fn(&Bench) -> Landing) {
+    let crossings = {
+        let bench = Bench::new(7);
+        let landing = scenario(&bench);
+        bench.sim.killer.arm(u64::MAX);
+        bench.start(&landing, u64::MAX).unwrap();
+        bench.sim.killer.crossed()
+    };
+    assert!(crossings > 20, "{crossings}");
+    for kill in (1..=crossings).step_by(step) {
+        let bench = Bench::new(7);
+        let landing = scenario(&bench);
+        let ended = bench.start(&landing, kill);
+        assert_eq!(ended, None, "crossing {kill} kills");
+        bench.wait_out_lease();
+        bench.sim.clock.advance(pause);
+        if bench.memory.as_ref().unwrap().open_work() > 0 {
+            bench.succeed(&landing);
+        }
+        bench.assert_landed(&landing);
+    }
+}
 
 #[test]
 fn killed_at_every_crossing_of_a_creation() {
-    let crossings = {
-        let bench = Bench::new(7);
-        let mut builder = bench.builder();
-        builder.landscape();
-        let landing = bench.land(&builder, builder.creations());
-        bench.start(&landing, 0).unwrap();
-        bench.sim.killer.crossed()
+    sweep(1, Duration::ZERO, Bench::creation);
+}
+
+#[test]
+fn killed_at_every_crossing_of_every_kind_of_change() {
+    sweep(1, Duration::ZERO, Bench::second);
+}
+
+#[test]
+fn killed_and_found_after_the_tokens_were_forgotten() {
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    sweep(3, hours(25), Bench::creation);
+    sweep(3, hours(37), Bench::creation);
+    sweep(1, hours(37), Bench::second);
+}
+
+#[test]
+fn killed_at_every_crossing_while_things_go_wrong() {
+    let scenario = |bench: &Bench| {
+        for (verb, type_name, fault) in accidents() {
+            bench.cloud.fault(verb, type_name, fault);
+        }
+        bench.creation()
     };
-    println!("{crossings}");
+    sweep(2, Duration::ZERO, scenario);
+    sweep(5, Duration::from_secs(37 * 3600), scenario);
+}
+
+fn accidents() -> Vec<(Verb, &'static str, Fault)> {
+    let trouble = failure(FailureKind::Unavailable);
+    vec![
+        (Verb::Create, "AWS::EC2::VPC", Fault::LoseAnswer),
+        (
+            Verb::Create,
+            "AWS::EC2::EIP",
+            Fault::FailOperation {
+                failure: trouble.clone(),
+                leaves: true,
+            },
+        ),
+        (
+            Verb::Create,
+            "AWS::S3::Bucket",
+            Fault::LeavePartial {
+                failure: trouble.clone(),
+                without: "Versioning".into(),
+            },
+        ),
+        (
+            Verb::Create,
+            "AWS::ECS::TaskDefinition",
+            Fault::FailOperation {
+                failure: failure(FailureKind::NotSettled),
+                leaves: false,
+            },
+        ),
+        (
+            Verb::Create,
+            "AWS::EC2::Subnet",
+            Fault::Refuse(failure(FailureKind::Throttled)),
+        ),
+        (Verb::Create, "AWS::EC2::NatGateway", Fault::ForgetOperation),
+        (Verb::Create, "AWS::ECS::Service", Fault::LoseAnswer),
+    ]
+}
+
+#[test]
+fn two_hundred_random_lives() {
+    for seed in 0..200 {
+        live(seed);
+    }
+}
+
+fn live(seed: u64) {
+    println!("seed {seed}");
+    let bench = Bench::new(seed);
+    let dice = &bench.entropy;
+    let landing = if dice.chance(50) {
+        bench.creation()
+    } else {
+        bench.second()
+    };
+    bench.cloud.trouble.store(dice.below(10), Ordering::SeqCst);
+    let mut luck = accidents();
+    luck.push((
+        Verb::Create,
+        "*",
+        Fault::Refuse(failure(FailureKind::Denied)),
+    ));
+    luck.push((Verb::Update, "*", Fault::LoseAnswer));
+    luck.push((
+        Verb::Update,
+        "*",
+        Fault::FailOperation {
+            failure: failure(FailureKind::Unavailable),
+            leaves: true,
+        },
+    ));
+    luck.push((Verb::Create, "*", Fault::NeverEnds));
+    luck.push((
+        Verb::Poll,
+        "*",
+        Fault::Refuse(failure(FailureKind::Unavailable)),
+    ));
+    for (verb, type_name, fault) in luck {
+        if dice.chance(20) {
+            let endless = matches!(fault, Fault::NeverEnds);
+            if !endless || dice.chance(30) {
+                bench.cloud.fault(verb, type_name, fault);
+            }
+        }
+    }
+    for _ in 0..8 {
+        if bench.memory.as_ref().unwrap().open_work() == 0 {
+            break;
+        }
+        if dice.chance(20) {
+            bench.cloud.throttle_for(60_000);
+        }
+        let kill = 1 + dice.below(250);
+        if bench.start(&landing, kill).is_none() {
+            bench.wait_out_lease();
+            let hours = [0, 0, 0, 1, 25, 37][dice.below(6) as usize];
+            bench.sim.clock.advance(Duration::from_secs(hours * 3600));
+        }
+    }
+    bench.cloud.heal();
+    if bench.memory.as_ref().unwrap().open_work() == 0 {
+        let over = bench.rollout(&landing).state;
+        if !matches!(over, landfall_model::rollout::State::Succeeded { .. }) {
+            bench.resume(&landing);
+        }
+    }
+    if bench.memory.as_ref().unwrap().open_work() > 0 {
+        bench.succeed(&landing);
+    }
+    bench.assert_landed(&landing);
 }

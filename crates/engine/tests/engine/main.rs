@@ -1,11 +1,13 @@
 //! The engine against a simulated cloud and store, in simulated time: every
 //! step repeated, failed and killed.
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "condition variables wait in real time for a real database only"
-)]
 mod support;
 
+mod adopt;
 mod apply;
+mod cancel;
 mod crash;
+mod destroy;
+mod faults;
+mod inherit;
+mod lease;

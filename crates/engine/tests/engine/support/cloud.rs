@@ -35,7 +35,6 @@ pub struct Request {
     pub verb: Verb,
     pub type_name: String,
     pub token: Option<AttemptToken>,
-    pub at: Timestamp,
 }
 
 /// What goes wrong, once, with the next call or operation that fits.
@@ -134,7 +133,11 @@ fn naming(type_name: &str) -> Option<(&'static str, bool)> {
 }
 
 pub fn failure(kind: FailureKind) -> Failure {
-    Failure::new(kind, format!("{kind:?}"), format!("the cloud says {kind:?}"))
+    Failure::new(
+        kind,
+        format!("{kind:?}"),
+        format!("the cloud says {kind:?}"),
+    )
 }
 
 impl Cloud {
@@ -166,9 +169,14 @@ impl Cloud {
         self.inner.lock().unwrap().faults.push(entry);
     }
 
-    /// Faults that have not happened yet.
-    pub fn faults_left(&self) -> usize {
-        self.inner.lock().unwrap().faults.len()
+    /// Everything works again, and what hung comes to its end.
+    pub fn heal(&self) {
+        self.trouble.store(0, std::sync::atomic::Ordering::SeqCst);
+        let mut inner = self.inner.lock().unwrap();
+        inner.faults.clear();
+        for operation in inner.operations.values_mut() {
+            operation.fault = None;
+        }
     }
 
     pub fn throttle_for(&self, millis: i64) {
@@ -196,7 +204,12 @@ impl Cloud {
         self.inner.lock().unwrap().held.remove(&key);
     }
 
-    /// Operations in flight end now.
+    pub fn uproot_all(&self, type_name: &str) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.held.retain(|(other, _), _| other != type_name);
+    }
+
+    /// What exists, operations in flight taken as far as they are.
     pub fn inventory(&self) -> BTreeMap<(String, String), Held> {
         self.lock().held.clone()
     }
@@ -216,7 +229,10 @@ impl Cloud {
         token: Option<&AttemptToken>,
     ) -> Result<bool, Failure> {
         if let (Some(journal), Some(token)) = (&self.journal, token) {
-            assert!(journal.intends(token), "{verb:?} {type_name} without intent");
+            assert!(
+                journal.intends(token),
+                "{verb:?} {type_name} without intent"
+            );
         }
         let now = self.clock.now();
         let mut inner = self.lock();
@@ -224,7 +240,6 @@ impl Cloud {
             verb,
             type_name: type_name.to_owned(),
             token: token.cloned(),
-            at: now,
         });
         if inner.unauthorized {
             return Err(failure(FailureKind::Unauthorized));

@@ -4,9 +4,10 @@ use super::sim::Seeded;
 use landfall_model::{
     Timestamp,
     approval::{self, Admin, ApprovedPlan},
+    driver::PatchOperation,
     graph::{
-        Address, Graph, Lookup, Node, Replacement, TAG_ADDRESS, TAG_ENVIRONMENT, identifier_of,
-        reference,
+        Address, Graph, Lookup, Node, Replacement, TAG_ADDRESS, TAG_ENVIRONMENT, TAG_GENERATION,
+        identifier_of, reference,
     },
     id::*,
     member::Role,
@@ -199,6 +200,80 @@ impl Builder {
         )
         .needs
         .insert(at("network.nat"));
+    }
+
+    /// What a second plan makes of [`Self::landscape`]: every kind of change.
+    /// `identifier` is what is recorded at an address.
+    pub fn second(&mut self, identifier: &dyn Fn(&str) -> String) -> Vec<Action> {
+        let replaced = |path: &str, value: Value| PatchOperation::Replace {
+            path: path.to_owned(),
+            value,
+        };
+        self.graph.nodes.remove(&at("network.nat"));
+        self.node_mut("web.service").needs.clear();
+        self.node_mut("files.bucket").properties["Versioning"] = json!("off");
+        let task = self.node_mut("web.task");
+        task.properties["Image"] = json!("web:2");
+        let generation = json!({"Key": TAG_GENERATION, "Value": "2"});
+        let tags = task.properties["Tags"].as_array_mut().unwrap();
+        tags.push(generation);
+        let task = task.properties.clone();
+        self.tagged("jobs.queue", "AWS::SQS::Queue", json!({"DelaySeconds": 1}));
+        self.named(
+            "web.logs",
+            "AWS::Logs::LogGroup",
+            "LogGroupName",
+            json!({"LogGroupName": "landfall-logs", "RetentionInDays": 30}),
+        );
+        let mut actions: Vec<Action> = self
+            .graph
+            .nodes
+            .keys()
+            .map(|address| {
+                let change = match address.as_str() {
+                    "jobs.queue" => Change::Create {
+                        properties: self.graph.nodes[address].properties.clone(),
+                        lost: None,
+                    },
+                    "web.logs" => Change::Adopt {
+                        identifier: "landfall-logs".into(),
+                        patch: vec![replaced("/RetentionInDays", json!(30))],
+                    },
+                    "files.bucket" => Change::Update {
+                        identifier: identifier("files.bucket"),
+                        patch: vec![replaced("/Versioning", json!("off"))],
+                    },
+                    "web.service" => Change::Update {
+                        identifier: identifier("web.service"),
+                        patch: vec![replaced("/TaskDefinition", identifier_of(&at("web.task")))],
+                    },
+                    "web.task" => Change::Replace {
+                        identifier: identifier("web.task"),
+                        because: vec!["/Image".into()],
+                        properties: task.clone(),
+                        generation: 2,
+                        revision: true,
+                        stateful: false,
+                    },
+                    other => Change::NoChange {
+                        identifier: identifier(other),
+                    },
+                };
+                self.action(address.as_str(), change)
+            })
+            .collect();
+        actions.push(self.action(
+            "network.nat",
+            Change::Retain {
+                identifier: identifier("network.nat"),
+                stateful: false,
+            },
+        ));
+        actions
+    }
+
+    pub fn node_mut(&mut self, address: &str) -> &mut Node {
+        self.graph.nodes.get_mut(&at(address)).unwrap()
     }
 
     /// Everything to be created.

@@ -78,11 +78,6 @@ impl MemoryStore {
         self.lock().commits.clone()
     }
 
-    /// Writes without a kill in between.
-    pub fn put(&self, writes: Vec<Write>) {
-        self.lock().commit(writes).unwrap();
-    }
-
     /// Work that is queued or claimed.
     pub fn open_work(&self) -> usize {
         self.lock().work.len()

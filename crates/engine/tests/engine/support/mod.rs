@@ -4,7 +4,6 @@ pub mod memory;
 pub mod sim;
 
 use cloud::{Cloud, Verb};
-use futures::FutureExt;
 use graphs::Builder;
 use landfall_engine::{
     Destroy, DestroyEnd, Engine, EngineError, Interruption, Policy, Run, RunEnd, Site, destroy, run,
@@ -114,13 +113,39 @@ impl Bench {
 
     /// What only the test asks or writes: never killed.
     pub fn ask<T>(&self, question: impl Future<Output = T>) -> T {
-        let armed = self.sim.killer.clone();
-        armed.arm(0);
+        self.sim.killer.arm(0);
         self.sim.drive(question).expect("not killed")
     }
 
     pub fn put(&self, writes: Vec<Write>) {
         self.ask(self.store.commit(writes)).unwrap();
+    }
+
+    /// A first rollout that creates everything, still to be run.
+    pub fn creation(&self) -> Landing {
+        let mut builder = self.builder();
+        builder.landscape();
+        let actions = builder.creations();
+        self.land(&builder, actions)
+    }
+
+    /// A second rollout, of every kind of change, after a first that went well.
+    pub fn second(&self) -> Landing {
+        let first = self.creation();
+        assert_eq!(self.start(&first, 0), Some(RunEnd::Succeeded));
+        let records = self.records();
+        let mut builder = self.builder();
+        builder.landscape();
+        let found = serde_json::json!({
+            "LogGroupName": "landfall-logs",
+            "RetentionInDays": 7,
+            "Tags": builder.tags("web.logs"),
+        });
+        self.cloud
+            .plant("AWS::Logs::LogGroup", "landfall-logs", found, false);
+        let identifier = |address: &str| records[&graphs::at(address)].identifier.clone();
+        let actions = builder.second(&identifier);
+        self.land(&builder, actions)
     }
 
     /// Approves `actions`, and queues a rollout of them.
@@ -158,7 +183,7 @@ impl Bench {
         }
     }
 
-    fn enqueue(&self, rollout_id: &RolloutId) -> Write {
+    pub fn enqueue(&self, rollout_id: &RolloutId) -> Write {
         Write::Enqueue(NewWork {
             id: WorkId::at(self.now(), self.entropy.as_ref()),
             organization_id: self.organization_id.clone(),
@@ -222,7 +247,7 @@ impl Bench {
             .sim
             .drive(self.work(&engine, landing, lease, rollout))
             .map(|end| end.unwrap());
-        self.sim.killer.arm(0);
+        self.sim.killer.disarm();
         ended
     }
 
@@ -304,7 +329,9 @@ impl Bench {
     }
 
     pub fn records(&self) -> BTreeMap<Address, Resource> {
-        let records = self.ask(self.store.resources(&self.environment_id)).unwrap();
+        let records = self
+            .ask(self.store.resources(&self.environment_id))
+            .unwrap();
         records
             .into_iter()
             .map(|record| (record.address.clone(), record))
@@ -341,7 +368,10 @@ impl Bench {
         let lost: Vec<_> = known.difference(&made).collect();
         assert!(orphaned.is_empty(), "orphaned: {orphaned:?}");
         assert!(lost.is_empty(), "recorded, but not there: {lost:?}");
-        assert!(self.cloud.requests(Verb::Delete).is_empty(), "a delete call");
+        assert!(
+            self.cloud.requests(Verb::Delete).is_empty(),
+            "a delete call"
+        );
     }
 
     /// The cloud is as the plan's graph wants it.
@@ -476,12 +506,7 @@ impl Bench {
             .sim
             .drive(destroy(&engine, what))
             .map(|end| end.unwrap());
-        self.sim.killer.arm(0);
+        self.sim.killer.disarm();
         ended
     }
-}
-
-/// Polls a future that must be ready at once.
-pub fn now<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("ready")
 }

@@ -163,10 +163,16 @@ pub struct Killer {
 }
 
 impl Killer {
-    /// Kill at this crossing, counted from now, from 1; 0 for never.
+    /// Kill at this crossing, counted from now, from 1.
     pub fn arm(&self, at: u64) {
         self.crossed.store(0, SeqCst);
         self.at.store(at, SeqCst);
+        self.killed.store(false, SeqCst);
+    }
+
+    /// Never again. The count stays to be read.
+    pub fn disarm(&self) {
+        self.at.store(0, SeqCst);
         self.killed.store(false, SeqCst);
     }
 
@@ -176,6 +182,7 @@ impl Killer {
 
     pub async fn cross(&self) {
         let crossing = self.crossed.fetch_add(1, SeqCst) + 1;
+        assert!(crossing < 50_000, "it goes on for ever");
         if crossing == self.at.load(SeqCst) {
             self.killed.store(true, SeqCst);
             std::future::pending::<()>().await;

@@ -1,0 +1,112 @@
+//! What an earlier rollout left open is settled by the next one.
+
+use crate::support::{
+    Bench, Landing,
+    cloud::{Fault, Verb, failure},
+    graphs::at,
+};
+use landfall_engine::{RunEnd, fold};
+use landfall_model::{
+    driver::FailureKind, journal::EventKind, plan::Change, retained::Reason, rollout::NodeState,
+};
+use serde_json::json;
+use std::time::Duration;
+
+/// A rollout that made an EIP, whose answers never came, and gave up.
+fn abandoned(bench: &Bench) -> Landing {
+    let mut builder = bench.builder();
+    builder.tagged("network.address", "AWS::EC2::EIP", json!({}));
+    let landing = bench.land(&builder, builder.creations());
+    bench
+        .cloud
+        .fault(Verb::Create, "AWS::EC2::EIP", Fault::LoseAnswer);
+    for _ in 0..30 {
+        let fault = Fault::Refuse(failure(FailureKind::Unknown));
+        bench.cloud.fault(Verb::Create, "AWS::EC2::EIP", fault);
+        let fault = Fault::Refuse(failure(FailureKind::Denied));
+        bench.cloud.fault(Verb::List, "AWS::EC2::EIP", fault);
+    }
+    let ended = bench.start(&landing, 0);
+    assert!(matches!(ended, Some(RunEnd::Failed { .. })));
+    assert!(bench.records().is_empty());
+    bench.cloud.heal();
+    landing
+}
+
+#[test]
+fn a_lost_creation_becomes_the_next_plans_resource() {
+    for hours in [0, 37] {
+        let bench = Bench::new(70);
+        let old = abandoned(&bench);
+        bench.sim.clock.advance(Duration::from_secs(hours * 3600));
+        let landing = bench.creation();
+        assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+        bench.assert_landed(&landing);
+        let states = fold(&old.plan, &bench.events(&old));
+        assert!(matches!(
+            states[&at("network.address")],
+            NodeState::Done { .. }
+        ));
+    }
+}
+
+#[test]
+fn a_lost_creation_that_nobody_wants_any_more_is_listed() {
+    for hours in [0, 37] {
+        let bench = Bench::new(71);
+        abandoned(&bench);
+        bench.sim.clock.advance(Duration::from_secs(hours * 3600));
+        let mut builder = bench.builder();
+        builder.tagged("jobs.queue", "AWS::SQS::Queue", json!({}));
+        let landing = bench.land(&builder, builder.creations());
+        assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+        bench.assert_landed(&landing);
+        let [left] = bench.retained().try_into().unwrap();
+        assert_eq!(left.type_name, "AWS::EC2::EIP");
+        assert_eq!(left.reason, Reason::LeftBehind);
+    }
+}
+
+#[test]
+fn a_settled_attempt_is_not_settled_again() {
+    let bench = Bench::new(72);
+    let old = abandoned(&bench);
+    bench.cloud.uproot_all("AWS::EC2::EIP");
+    bench.sim.clock.advance(Duration::from_secs(37 * 3600));
+    let mut builder = bench.builder();
+    builder.tagged("jobs.queue", "AWS::SQS::Queue", json!({}));
+    let landing = bench.land(&builder, builder.creations());
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    let story = bench.story(&old, "network.address");
+    assert!(matches!(
+        story.last(),
+        Some(EventKind::AttemptFailed { .. })
+    ));
+    let lists = bench.cloud.requests(Verb::List).len();
+    let identifier = bench.records()[&at("jobs.queue")].identifier.clone();
+    let actions = vec![builder.action("jobs.queue", Change::NoChange { identifier })];
+    let landing = bench.land(&builder, actions);
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    assert_eq!(bench.cloud.requests(Verb::List).len(), lists);
+}
+
+#[test]
+fn what_cannot_be_settled_fails_the_run_and_only_what_stands_on_it() {
+    let bench = Bench::new(73);
+    abandoned(&bench);
+    bench.sim.clock.advance(Duration::from_secs(37 * 3600));
+    for _ in 0..30 {
+        let fault = Fault::Refuse(failure(FailureKind::Denied));
+        bench.cloud.fault(Verb::List, "AWS::EC2::EIP", fault);
+    }
+    let landing = bench.creation();
+    let Some(RunEnd::Failed { failed, .. }) = bench.start(&landing, 0) else {
+        panic!("it fails");
+    };
+    assert_eq!(failed[&at("network.address")].kind, FailureKind::Denied);
+    assert!(bench.records().contains_key(&at("db.instance")));
+    bench.cloud.heal();
+    bench.resume(&landing);
+    bench.succeed(&landing);
+    bench.assert_landed(&landing);
+}
