@@ -44,7 +44,7 @@ impl Assume {
             .set_policy(self.policy.clone())
             .send()
             .await
-            .map_err(|error| from_sdk(error, "sts:AssumeRole", Effect::Read))?;
+            .map_err(|error| ours(from_sdk(error, "sts:AssumeRole", Effect::Read)))?;
         let issued = output.credentials.ok_or_else(|| {
             Failure::new(
                 FailureKind::Unavailable,
@@ -64,6 +64,21 @@ impl Assume {
             expires: Timestamp::from_millis(expires),
         })
     }
+}
+
+/// A request to assume a role is signed by this server: when its signature is
+/// refused, the trouble is here, and the customer's grant must not be taken for
+/// revoked.
+fn ours(mut failure: Failure) -> Failure {
+    if failure.kind == FailureKind::Unauthorized {
+        failure.kind = FailureKind::Unavailable;
+        failure.message = format!(
+            "AWS does not accept this server's own identity ({}): {}",
+            failure.code, failure.message
+        );
+        failure.code = "ServerIdentityRefused".to_owned();
+    }
+    failure
 }
 
 /// A role's credentials over time. One per connection and identity, shared by

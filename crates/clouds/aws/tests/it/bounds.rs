@@ -1,13 +1,21 @@
 //! What the two identities may not do, seen through the driver.
 
-use crate::support::sandbox::{REGION, Sandbox};
+use crate::support::{
+    Keys, connector,
+    sandbox::{REGION, Sandbox},
+    spec::Grant,
+};
+use landfall_contract::connector::Harness as _;
 use landfall_model::{
+    check::Outcome,
     connection::Connection,
+    connector::{Availability, Detection, Silent},
     driver::{AttemptToken, Driver, Failure, FailureKind, Progress, Status},
     graph::Address,
     retained::{Reason, Retained, State},
 };
-use serde_json::{Value, json};
+use landfall_plan::policy::aws::reaper_session_policy;
+use serde_json::json;
 
 const BUCKET: &str = "AWS::S3::Bucket";
 
@@ -59,19 +67,9 @@ fn retained(connection: &Connection, bucket: &str) -> Retained {
     }
 }
 
-fn only(bucket: &str) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": "cloudformation:*", "Resource": "*"},
-            {"Effect": "Allow", "Action": "s3:*", "Resource": format!("arn:aws:s3:::{bucket}")},
-        ],
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_provisioner_may_not_delete_and_the_reaper_only_what_was_approved() {
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::granting(Grant::Real).await;
     let connection = sandbox.granted().await;
     let provisioner = sandbox
         .connector
@@ -82,7 +80,10 @@ async fn the_provisioner_may_not_delete_and_the_reaper_only_what_was_approved() 
         let started = provisioner
             .create(
                 BUCKET,
-                &json!({"BucketName": bucket}),
+                &json!({
+                    "BucketName": bucket,
+                    "Tags": [{"Key": "landfall:managed", "Value": "true"}],
+                }),
                 &AttemptToken(format!("create-{bucket}")),
             )
             .await
@@ -100,15 +101,17 @@ async fn the_provisioner_may_not_delete_and_the_reaper_only_what_was_approved() 
     .await
     .expect_err("the provisioner must not delete");
     assert_eq!(refused.kind, FailureKind::Denied, "{refused:?}");
-    assert_eq!(refused.action.as_deref(), Some("s3:DeleteBucket"));
+    // Already Cloud Control's own action: no handler is even reached.
+    assert_eq!(
+        refused.action.as_deref(),
+        Some("cloudformation:DeleteResource")
+    );
 
+    let approved = retained(&connection, "landfall-one");
+    let narrowed = reaper_session_policy(&approved, connection.partition).expect("a known type");
     let reaper = sandbox
         .connector
-        .reaper(
-            &connection,
-            &retained(&connection, "landfall-one"),
-            &only("landfall-one"),
-        )
+        .reaper(&connection, &approved, &narrowed)
         .await
         .expect("the reaper");
     let refused = delete(&sandbox, reaper.as_ref(), "reaper", "landfall-two")
@@ -167,4 +170,62 @@ async fn an_ended_session_is_renewed_and_a_revoked_grant_is_not() {
         .expect_err("the role is gone");
     assert_eq!(refused.kind, FailureKind::Unauthorized, "{refused:?}");
     assert!(!refused.kind.is_retryable());
+}
+
+/// Forty nodes find the session over at the same instant: STS is asked once.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_renewal_serves_all() {
+    let sandbox = Sandbox::start().await;
+    let connection = sandbox.granted().await;
+    let driver = sandbox
+        .connector
+        .provisioner(&connection, REGION)
+        .await
+        .expect("the provisioner");
+    assert_eq!(sandbox.requests("AssumeRole").await, 1);
+    sandbox.advance(2 * 3600).await;
+    let lists = (0..40).map(|_| driver.list("AWS::Logs::LogGroup", None));
+    futures::future::try_join_all(lists)
+        .await
+        .expect("all list");
+    assert_eq!(sandbox.requests("AssumeRole").await, 2);
+}
+
+/// An operator's expired keys are no reason to call a customer's grant revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_aws_does_not_know_accuses_nobody() {
+    let sandbox = Sandbox::start().await;
+    let connection = sandbox.granted().await;
+    let unknown = Keys {
+        account: sandbox.operator.account.clone(),
+        access_key_id: "AKIAUNKNOWNUNKNOWN00".to_owned(),
+        secret_access_key: "unknown".to_owned(),
+    };
+    let connector = connector(&sandbox.endpoint, &unknown, |_| {}).await;
+    let Availability::Unavailable { next_step, .. } = connector.availability().await else {
+        panic!("AWS does not know these keys");
+    };
+    assert!(!next_step.is_empty());
+    let found = connector.detect(&connection).await;
+    assert!(matches!(found, Detection::Unreachable { .. }), "{found:?}");
+    let refused = connector
+        .provisioner(&connection, REGION)
+        .await
+        .err()
+        .expect("nobody can be assumed");
+    assert_eq!(refused.kind, FailureKind::Unavailable, "{refused:?}");
+
+    let spec = sandbox.spec(&connection).await;
+    let found = connector
+        .verify(&connection, &spec, sandbox.now(), &Silent)
+        .await;
+    assert!(!found.refused);
+    for check in &found.checks {
+        let wanted = if check.id == "aws.server-identity" {
+            Outcome::Fail
+        } else {
+            Outcome::Skipped
+        };
+        assert_eq!(check.outcome, wanted, "{check:#?}");
+    }
 }

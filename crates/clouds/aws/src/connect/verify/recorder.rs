@@ -157,7 +157,7 @@ impl Recorder<'_> {
                 },
             ),
             _ => Found::fail(
-                format!("AWS did not answer: {failure}"),
+                format!("AWS did not answer this: {failure}"),
                 "check again; if it stays, look at AWS's health page and at this server's network",
             ),
         }

@@ -95,6 +95,20 @@ impl Sandbox {
         answer.text().await.expect("text")
     }
 
+    /// How often an operation was asked for.
+    pub(crate) async fn requests(&self, operation: &str) -> usize {
+        let text = self
+            .get(&format!("{}/_sandbox/requests", self.endpoint))
+            .await;
+        let log: Value = serde_json::from_str(&text).expect("JSON");
+        log["requests"]
+            .as_array()
+            .expect("requests")
+            .iter()
+            .filter(|request| request["operation"] == operation)
+            .count()
+    }
+
     fn admin_of_customer(&self) -> Customer {
         Customer::new(&self.endpoint, &self.customer)
     }
