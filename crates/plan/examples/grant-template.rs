@@ -3,15 +3,18 @@
 //!     cargo run -p landfall-plan --example grant-template -- \
 //!         --account 123456789012 --principal arn:aws:iam::210987654321:role/landfall \
 //!         [--external-id ID] [--region REGION]... [--partition aws] \
-//!         [--connection ID] [--without-reaper] [--spec]
+//!         [--connection ID] [--without-reaper] [--spec | --session TYPE IDENTIFIER]
 //!
-//! Without `--spec` it prints the CloudFormation template, with it everything:
-//! template, roles, boundary and the questions that the checks ask.
+//! It prints the CloudFormation template; with `--spec` everything: template,
+//! roles, boundary and the questions that the checks ask; with `--session` the
+//! policy that narrows the reaper to one resource (in the first region).
 
 use landfall_model::{
     Timestamp,
     connection::{Cloud, Connection, Method, Partition, State},
     grant::ServerPrincipal,
+    graph::Address,
+    retained::{self, Reason, Retained},
 };
 use landfall_plan::policy::aws;
 use std::process::ExitCode;
@@ -25,6 +28,16 @@ struct Options {
     connection: String,
     with_reaper: bool,
     spec: bool,
+    session: Option<(String, String)>,
+}
+
+/// A made-up id of some noun, the same every time.
+fn id<T: std::str::FromStr<Err: std::fmt::Display>>(prefix: &str) -> Result<T, String> {
+    parse(&format!("{prefix}_{:0>32}", "1"))
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{error}"))
 }
 
 fn options() -> Result<Options, String> {
@@ -37,6 +50,7 @@ fn options() -> Result<Options, String> {
         connection: format!("con_{:0>32}", "1a2b3c4d"),
         with_reaper: true,
         spec: false,
+        session: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -54,6 +68,7 @@ fn options() -> Result<Options, String> {
             "--connection" => options.connection = value()?,
             "--without-reaper" => options.with_reaper = false,
             "--spec" => options.spec = true,
+            "--session" => options.session = Some((value()?, value()?)),
             _ => return Err(format!("there is no option {name}")),
         }
     }
@@ -63,46 +78,74 @@ fn options() -> Result<Options, String> {
     Ok(options)
 }
 
-fn run() -> Result<String, String> {
-    let options = options()?;
-    let partition = |text: &str| {
-        text.parse::<Partition>()
-            .map_err(|()| format!("there is no partition {text}"))
-    };
-    let connection = Connection {
-        id: options
-            .connection
-            .parse()
-            .map_err(|error| format!("{error}"))?,
-        organization_id: format!("org_{:0>32}", "1")
-            .parse()
-            .map_err(|error| format!("{error}"))?,
+fn connection(options: &Options) -> Result<Connection, String> {
+    let never = Timestamp::from_millis(0);
+    Ok(Connection {
+        id: parse(&options.connection)?,
+        organization_id: id("org")?,
         name: "example".to_owned(),
         cloud: Cloud::Aws,
         method: Method::AssumeRole,
-        account_id: options
-            .account
-            .parse()
-            .map_err(|error| format!("{error}"))?,
-        partition: partition(&options.partition)?,
-        external_id: options.external_id,
+        account_id: parse(&options.account)?,
+        partition: options
+            .partition
+            .parse::<Partition>()
+            .map_err(|()| format!("there is no partition {}", options.partition))?,
+        external_id: options.external_id.clone(),
         default_region: options.regions.first().cloned(),
-        regions: options.regions,
+        regions: options.regions.clone(),
         with_reaper: options.with_reaper,
         grant_version: None,
         grant_digest: None,
-        state: State::Pending {
-            since: Timestamp::from_millis(0),
-        },
-        created_at: Timestamp::from_millis(0),
-        updated_at: Timestamp::from_millis(0),
+        state: State::Pending { since: never },
+        created_at: never,
+        updated_at: never,
         version: 1,
-    };
+    })
+}
+
+fn retained(
+    connection: &Connection,
+    type_name: &str,
+    identifier: &str,
+) -> Result<Retained, String> {
+    Ok(Retained {
+        id: id("ret")?,
+        organization_id: connection.organization_id.clone(),
+        connection_id: connection.id.clone(),
+        environment_id: id("env")?,
+        environment_name: "example".to_owned(),
+        address: Address::new("example"),
+        type_name: type_name.to_owned(),
+        title: "example".to_owned(),
+        identifier: identifier.to_owned(),
+        account_id: connection.account_id.to_string(),
+        region: connection
+            .default_region
+            .clone()
+            .unwrap_or_else(|| "us-east-1".to_owned()),
+        stateful: true,
+        reason: Reason::NoLongerWanted,
+        since: connection.created_at,
+        monthly_cents: None,
+        state: retained::State::Retained,
+        version: 1,
+    })
+}
+
+fn run() -> Result<String, String> {
+    let options = options()?;
+    let connection = connection(&options)?;
     let principal = ServerPrincipal {
         arn: options.principal,
     };
     let grant = aws::grant(&connection, &principal).map_err(|error| error.to_string())?;
-    let printed = if options.spec {
+    let printed = if let Some((type_name, identifier)) = &options.session {
+        let retained = retained(&connection, type_name, identifier)?;
+        let policy = aws::reaper_session_policy(&retained, connection.partition)
+            .map_err(|error| error.to_string())?;
+        serde_json::to_string(&policy)
+    } else if options.spec {
         serde_json::to_string_pretty(&grant)
     } else {
         serde_json::to_string_pretty(&grant.template)

@@ -1,0 +1,102 @@
+//! The grant on AWS: two roles, the boundary of workloads' roles, and what the
+//! checks ask.
+
+mod arn;
+mod error;
+mod pack;
+mod place;
+mod questions;
+mod refused;
+mod roles;
+mod session;
+mod statement;
+mod tables;
+mod template;
+
+pub use error::PolicyError;
+pub use refused::{Operation, refused_change};
+pub use session::reaper_session_policy;
+
+use landfall_model::{
+    connection::Connection,
+    grant::{GrantSpec, Identity, PolicyDocument, ServerPrincipal},
+};
+use place::Place;
+use std::collections::BTreeSet;
+
+/// Counts up with every change of the documents' meaning. A role with a lower
+/// number in its tag `landfall:grant-version` has to be granted again.
+pub const GRANT_VERSION: u32 = 1;
+
+/// Everything that the customer of `connection` grants to the server
+/// `principal`. The same input always gives the same documents.
+pub fn grant(
+    connection: &Connection,
+    principal: &ServerPrincipal,
+) -> Result<GrantSpec, PolicyError> {
+    roles::check_principal(connection, principal)?;
+    roles::check_external_id(&connection.external_id)?;
+    let place = Place::of(connection)?;
+    let boundary = boundary(connection, &place)?;
+    let identities: &[Identity] = if connection.with_reaper {
+        &[Identity::Provisioner, Identity::Reaper]
+    } else {
+        &[Identity::Provisioner]
+    };
+    let roles = identities
+        .iter()
+        .map(|identity| roles::role(connection, principal, &place, *identity))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(GrantSpec {
+        version: GRANT_VERSION,
+        template: template::template(connection, principal, &roles, &boundary)?,
+        permissions: questions::groups(&place, connection.with_reaper),
+        boundary,
+        roles,
+    })
+}
+
+fn boundary(connection: &Connection, place: &Place) -> Result<PolicyDocument, PolicyError> {
+    let document = statement::document(&statement::boundary(place));
+    let size = pack::size(&document);
+    if size > pack::MANAGED_POLICY {
+        return Err(PolicyError::TooLarge {
+            what: "permissions boundary".to_owned(),
+            size,
+            limit: pack::MANAGED_POLICY,
+        });
+    }
+    Ok(PolicyDocument {
+        name: connection.boundary_policy_name(),
+        purpose: tables::boundary().purpose.clone(),
+        document,
+    })
+}
+
+/// The IAM actions that the provisioner needs to create, read, update and list
+/// resources of these types. All of them are among the questions of
+/// [`GrantSpec::permissions`], so a plan whose types are checked does not meet
+/// a permission that was not.
+pub fn required_actions<'t>(
+    type_names: impl IntoIterator<Item = &'t str>,
+) -> Result<BTreeSet<String>, PolicyError> {
+    let mut required: BTreeSet<String> = tables::base_actions(Identity::Provisioner)
+        .filter(|(group, _)| *group == "cloud-control")
+        .map(|(_, action)| action.to_owned())
+        .collect();
+    for type_name in type_names {
+        let actions =
+            tables::actions_of_type(type_name, Identity::Provisioner).ok_or_else(|| {
+                PolicyError::UnknownType {
+                    type_name: type_name.to_owned(),
+                }
+            })?;
+        required.extend(actions.into_iter().map(str::to_owned));
+    }
+    Ok(required)
+}
+
+/// The resource types that the grant has permissions for.
+pub fn supported_types() -> impl Iterator<Item = &'static str> {
+    tables::handlers().types.keys().map(String::as_str)
+}

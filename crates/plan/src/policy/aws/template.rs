@@ -1,0 +1,154 @@
+//! The CloudFormation template that makes a grant.
+
+use super::{GRANT_VERSION, PolicyError, roles::trust};
+use landfall_model::{
+    connection::Connection,
+    grant::{Identity, PolicyDocument, RoleSpec, ServerPrincipal},
+};
+use serde_json::{Map, Value, json};
+
+/// Bytes that `create-stack --template-body` takes (AWS docs: "CloudFormation
+/// quotas").
+const TEMPLATE_BODY: usize = 51_200;
+
+/// Two roles, the boundary and the managed policies, all with the names of this
+/// connection. No intrinsic function but `Ref` and `Fn::GetAtt`, so that what a
+/// reviewer reads is what is made.
+pub(super) fn template(
+    connection: &Connection,
+    principal: &ServerPrincipal,
+    roles: &[RoleSpec],
+    boundary: &PolicyDocument,
+) -> Result<Value, PolicyError> {
+    let mut resources = Map::new();
+    let mut outputs = Map::new();
+    resources.insert("Boundary".into(), managed_policy(boundary));
+    outputs.insert(
+        "BoundaryPolicyArn".into(),
+        output(
+            "Permissions boundary of workloads' roles",
+            json!({ "Ref": "Boundary" }),
+        ),
+    );
+    for role in roles {
+        let id = logical_id(role.identity);
+        let mut attached = Vec::new();
+        for (index, policy) in role.policies.iter().enumerate() {
+            let policy_id = format!("{id}Policy{}", index + 1);
+            attached.push(json!({ "Ref": policy_id }));
+            resources.insert(policy_id, managed_policy(policy));
+        }
+        let tags: Vec<Value> = role
+            .tags
+            .iter()
+            .map(|(key, value)| json!({ "Key": key, "Value": value }))
+            .collect();
+        resources.insert(
+            format!("{id}Role"),
+            json!({
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "RoleName": role.name,
+                    "Description": role.description,
+                    "MaxSessionDuration": role.max_session,
+                    "AssumeRolePolicyDocument":
+                        trust(json!({ "Ref": "PrincipalArn" }), json!({ "Ref": "ExternalId" })),
+                    "ManagedPolicyArns": attached,
+                    "Tags": tags,
+                },
+            }),
+        );
+        outputs.insert(
+            format!("{id}RoleArn"),
+            output(
+                &role.description,
+                json!({ "Fn::GetAtt": [format!("{id}Role"), "Arn"] }),
+            ),
+        );
+    }
+    let template = json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": format!(
+            "Landfall: access to account {} for the connection {}. \
+             Creates IAM roles and policies only. Delete the stack to revoke the access.",
+            connection.account_id, connection.id
+        ),
+        "Metadata": {
+            "Landfall": {
+                "GrantVersion": GRANT_VERSION,
+                "Connection": connection.id.as_str(),
+                "Account": connection.account_id.as_str(),
+                "RequiredCapability": "CAPABILITY_NAMED_IAM",
+                "Policies": roles
+                    .iter()
+                    .flat_map(|role| &role.policies)
+                    .chain([boundary])
+                    .map(|policy| (policy.name.clone(), Value::from(policy.purpose.as_str())))
+                    .collect::<Map<String, Value>>(),
+            },
+            "AWS::CloudFormation::Interface": {
+                "ParameterGroups": [{
+                    "Label": { "default": "Who gets access (leave as it is)" },
+                    "Parameters": ["PrincipalArn", "ExternalId"],
+                }],
+                "ParameterLabels": {
+                    "PrincipalArn": { "default": "The Landfall server" },
+                    "ExternalId": { "default": "External id of this connection" },
+                },
+            },
+        },
+        "Parameters": {
+            "PrincipalArn": {
+                "Type": "String",
+                "Description": "The role or user of the Landfall server that may assume the roles.",
+                "Default": principal.arn,
+                "AllowedPattern": r"^arn:aws(-us-gov|-cn)?:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]+$",
+                "ConstraintDescription":
+                    "the ARN of one IAM role or user: not of a session, not of a whole account",
+            },
+            "ExternalId": {
+                "Type": "String",
+                "Description": "Made by Landfall for this connection. With another one the checks fail.",
+                "Default": connection.external_id,
+                "MinLength": 2,
+                "MaxLength": 1224,
+                "AllowedPattern": r"^[A-Za-z0-9_+=,.@:/-]+$",
+                "ConstraintDescription":
+                    "the external id that Landfall shows for this connection",
+            },
+        },
+        "Resources": resources,
+        "Outputs": outputs,
+    });
+    let size = template.to_string().len();
+    if size > TEMPLATE_BODY {
+        return Err(PolicyError::TooLarge {
+            what: "CloudFormation template".to_owned(),
+            size,
+            limit: TEMPLATE_BODY,
+        });
+    }
+    Ok(template)
+}
+
+const fn logical_id(identity: Identity) -> &'static str {
+    match identity {
+        Identity::Provisioner => "Provisioner",
+        Identity::Reaper => "Reaper",
+    }
+}
+
+fn managed_policy(policy: &PolicyDocument) -> Value {
+    json!({
+        "Type": "AWS::IAM::ManagedPolicy",
+        "Properties": {
+            "ManagedPolicyName": policy.name,
+            "Description": policy.purpose,
+            "PolicyDocument": policy.document,
+        },
+    })
+}
+
+fn output(description: &str, value: Value) -> Value {
+    json!({ "Description": description, "Value": value })
+}
