@@ -36,7 +36,9 @@ mod policy;
 mod progress;
 mod protection;
 mod record;
+mod recovering;
 mod run;
+mod schedule;
 mod world;
 
 pub use breaker::Breakers;

@@ -59,8 +59,8 @@ pub(crate) fn switch_off(type_name: &str, observed: &Value) -> Vec<PatchOperatio
             let path = format!("/{}", switch.property);
             let current = observed.get(switch.property)?;
             let (path, value) = match switch.on {
-                On::True => (is_true(current)).then(|| (path, json!(false))),
-                On::Active => (current == "ACTIVE").then(|| (path, json!("INACTIVE"))),
+                On::True => is_true(current).then_some((path, json!(false))),
+                On::Active => (current == "ACTIVE").then_some((path, json!("INACTIVE"))),
                 On::Attribute(key) => {
                     let index = current.as_array()?.iter().position(|item| {
                         item.get("Key").and_then(Value::as_str) == Some(key)

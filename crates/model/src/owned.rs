@@ -179,7 +179,8 @@ impl Walk<'_> {
             return;
         }
         let Some(have) = have.filter(|have| !have.is_null()) else {
-            if !is_nothing(want) {
+            // What a read leaves out and nothing could change says nothing.
+            if !is_nothing(want) && !covers(self.create_only, path) {
                 self.differs(path, |path| PatchOperation::Add {
                     path,
                     value: want.clone(),
@@ -319,11 +320,10 @@ mod tests {
 
     #[test]
     fn create_only_is_told_apart_and_write_only_left_out() {
-        let desired =
-            json!({"Name": "new", "Secret": "s", "Rules": {"Deep": 1}, "Size": 2, "New": true});
+        let desired = json!({"Name": "new", "Secret": "s", "Rules": {"Deep": 1}, "Size": 2, "New": true, "Unread": 1});
         let observed = json!({"Name": "old", "Rules": {"Deep": 0}, "Size": 1});
         let found = differences(
-            &node(&["/Name", "/Rules"], &["/Secret"]),
+            &node(&["/Name", "/Rules", "/Unread"], &["/Secret"]),
             &desired,
             &observed,
         );
