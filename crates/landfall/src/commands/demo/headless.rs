@@ -309,9 +309,23 @@ async fn try_refused(
             .with_context(|| format!("no {type_name} was made"))
     };
     let database = find("AWS::RDS::DBInstance")?;
+    let bucket = find("AWS::S3::Bucket")?;
+    // Emptying by the back door: everything expires tomorrow.
+    let expiry = json!({ "Rules": [{ "Status": "Enabled", "ExpirationInDays": 1 }] });
+    let images = json!({ "LifecyclePolicyText": r#"{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}"# });
     let mut attempts: Vec<(&str, String, Attempt)> = vec![
         ("AWS::RDS::DBInstance", database.clone(), Attempt::Delete),
-        ("AWS::S3::Bucket", find("AWS::S3::Bucket")?, Attempt::Delete),
+        ("AWS::S3::Bucket", bucket.clone(), Attempt::Delete),
+        (
+            "AWS::S3::Bucket",
+            bucket,
+            Attempt::Set("/LifecycleConfiguration", expiry),
+        ),
+        (
+            "AWS::ECR::Repository",
+            find("AWS::ECR::Repository")?,
+            Attempt::Set("/LifecyclePolicy", images),
+        ),
         (
             "AWS::SecretsManager::Secret",
             find("AWS::SecretsManager::Secret")?,
@@ -394,10 +408,8 @@ impl Attempt {
             Self::Delete => driver.delete(type_name, identifier, token).await,
             Self::Create(properties) => driver.create(type_name, &properties, token).await,
             Self::Set(path, value) => {
-                let patch = [PatchOperation::Replace {
-                    path: path.into(),
-                    value,
-                }];
+                let path = path.to_owned();
+                let patch = [PatchOperation::Add { path, value }];
                 driver.update(type_name, identifier, &patch, token).await
             }
         };
