@@ -8,7 +8,7 @@
 use crate::aws::rules::{Rule, rule};
 use landfall_model::{driver::PatchOperation, graph, graph::Node, owned};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a resource. `desired` has its references resolved where
 /// they can be.
@@ -82,15 +82,17 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn members(&mut self, path: &str, want: &Map<String, Value>, sides: &Sides<'_>) {
-        for (key, item) in want {
+        // Sorted by ourselves: the order is part of the plan's digest, and a
+        // build may switch on serde_json's `preserve_order`.
+        for (key, item) in want.iter().collect::<BTreeMap<_, _>>() {
             self.value(&child(path, key), item, &sides.get(key));
         }
         // What we set before and no longer want. What others set stays.
-        for key in sides
-            .applied
-            .and_then(Value::as_object)
+        let applied = sides.applied.and_then(Value::as_object);
+        for key in applied
             .into_iter()
             .flat_map(Map::keys)
+            .collect::<BTreeSet<_>>()
         {
             let there = sides.have.and_then(|it| it.get(key));
             if !want.contains_key(key) && there.is_some_and(|it| !it.is_null()) {
@@ -319,8 +321,11 @@ fn same_policy(want: &Value, have: &Value) -> bool {
 /// Every leaf as a sorted list of texts.
 fn canonical(value: &Value) -> Value {
     match value {
+        // Order counts below, in the texts that lists are sorted by.
         Value::Object(members) => members
             .iter()
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
             .map(|(key, item)| (key.clone(), canonical(item)))
             .collect(),
         Value::Array(items) => {

@@ -1,11 +1,12 @@
 //! A plan for people to read. The plan itself, as JSON, is for programs.
 
+use crate::planner::AS_WANTED;
 use landfall_model::{
     driver::PatchOperation,
     plan::{Action, Change, Plan},
 };
 use serde_json::Value;
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// The plan as text: one line for every change, then what exactly is patched.
 /// What does not change is only counted.
@@ -15,7 +16,10 @@ pub fn render(plan: &Plan) -> String {
     let shown: Vec<&Action> = plan
         .actions
         .iter()
-        .filter(|action| !matches!(action.change, Change::NoChange { .. }))
+        .filter(|action| {
+            // A difference that is left is shown.
+            !matches!(action.change, Change::NoChange { .. }) || action.reason != AS_WANTED
+        })
         .collect();
     if !shown.is_empty() {
         out.push('\n');
@@ -81,7 +85,7 @@ fn symbol(change: &Change) -> &'static str {
         Change::Replace { .. } => "-/+",
         Change::Adopt { .. } => "=",
         Change::Retain { .. } => "o",
-        Change::NoChange { .. } => "",
+        Change::NoChange { .. } => "!",
     }
 }
 
@@ -114,10 +118,10 @@ fn details(out: &mut String, change: &Change) {
             };
             let _ = writeln!(out, "      {identifier} {kept}");
         }
-        Change::Retain { identifier, .. } => {
+        Change::Retain { identifier, .. } | Change::NoChange { identifier } => {
             let _ = writeln!(out, "      {identifier}");
         }
-        Change::Create { .. } | Change::NoChange { .. } => {}
+        Change::Create { .. } => {}
     }
 }
 
@@ -144,13 +148,19 @@ fn footer(out: &mut String, plan: &Plan) {
     if plan.needs_person {
         out.push_str("A person must approve this plan.\n");
     }
-    let signs: [(u32, &str); 6] = [
+    let left = plan
+        .actions
+        .iter()
+        .filter(|it| matches!(it.change, Change::NoChange { .. }) && it.reason != AS_WANTED);
+    let left = u32::try_from(left.count()).unwrap_or(u32::MAX);
+    let signs: [(u32, &str); 7] = [
         (s.create, "+ create"),
         (s.update, "~ update"),
         (s.replace, "-/+ replace"),
         (s.revise, "^ new revision"),
         (s.adopt, "= adopt"),
         (s.retain, "o retain"),
+        (left, "! differs, and is left as it is"),
     ];
     let signs: Vec<&str> = signs
         .iter()
@@ -194,6 +204,8 @@ fn said(value: &Value) -> String {
             }
             let members: Vec<String> = members
                 .iter()
+                .collect::<BTreeMap<_, _>>()
+                .into_iter()
                 .map(|(key, item)| format!("{key}: {}", said(item)))
                 .collect();
             format!("{{{}}}", members.join(", "))

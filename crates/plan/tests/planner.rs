@@ -212,12 +212,34 @@ fn what_we_owned_and_no_longer_want_is_taken_away() {
 }
 
 #[test]
-fn a_trust_policy_with_one_principal_more_is_put_right() {
-    let (mut world, graph) = applied();
+fn what_the_grant_does_not_let_us_change_is_left_and_said() {
+    let (mut world, _) = applied();
+    let mut environment = environment("production", Kind::Production);
+    environment.settings.database_class = Some("db.m7g.large".into());
+    environment.settings.replicas = Some(5);
+    let graph = expand(&environment, &[example("web.score.yaml")]).graph;
     let role = world.properties_mut("workload.web.task-role");
     role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"] = json!("*");
+    role["Description"] = json!("mine");
     let plan = world.plan(&graph);
-    assert_eq!(touched(&plan), ["update workload.web.task-role"]);
+    assert_eq!(
+        touched(&plan),
+        [
+            "update workload.web.task-role",
+            "update workload.web.service"
+        ]
+    );
+    let Change::Update { patch, .. } = change(&plan, "workload.web.task-role") else {
+        panic!("{plan:?}");
+    };
+    // One principal more in a trust policy is seen, though only a person can
+    // take it away.
+    assert!(reason(&plan, "workload.web.task-role").contains("AssumeRolePolicyDocument stays"));
+    assert_eq!(patch.len(), 1);
+    assert!(
+        reason(&plan, "resource.web.db.instance").contains("another DBInstanceClass is wanted")
+    );
+    insta::assert_snapshot!(render(&plan));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The environment's load balancer.
 
 use super::{
+    access::{Egress, ingress_public, security_group},
     build::{Builder, Draft, Find, output, wait_for},
-    network::{Egress, Network, ingress_public, security_group},
+    network::Network,
     prices,
 };
 use crate::score::Workload;

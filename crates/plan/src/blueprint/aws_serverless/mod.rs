@@ -14,6 +14,7 @@
 //!   versioning on without letting them suspend it.
 //! - Nothing holds a secret: tasks receive them by reference.
 
+mod access;
 mod balancer;
 mod build;
 mod check;

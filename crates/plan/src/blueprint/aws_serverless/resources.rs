@@ -1,9 +1,10 @@
 //! What Score files' `resources` become.
 
 use super::{
+    access::{Egress, ingress_from, security_group},
     build::{Builder, Draft, Find, address, output, protect},
     check::as_text,
-    network::{Egress, Network, ingress_from, security_group},
+    network::Network,
     prices,
     settings::Settled,
 };

@@ -1,10 +1,11 @@
 //! What one workload becomes.
 
 use super::{
+    access::{self, Egress, ingress_from},
     balancer::Balancer,
     build::{Builder, Draft, Find, concat, output, wait_for},
     check::serving,
-    network::{self, Egress, Network, ingress_from},
+    network::Network,
     prices,
     resources::{Resources, key},
     roles::{self, Roles, Starting},
@@ -34,7 +35,7 @@ pub(super) fn security_group(
     workload: &Workload,
 ) -> Result<Address, Error> {
     let name = workload.name();
-    network::security_group(
+    access::security_group(
         b,
         network,
         &format!("workload.{name}"),

@@ -1,21 +1,28 @@
 //! The plan: the difference between what is wanted, recorded and observed, as
 //! a pure function. It never deletes: what is no longer wanted is retained.
 
+mod reason;
+
+pub use reason::changed;
+
 use crate::{
     diff::{self, Compared, Difference},
     generation::named,
     known::{Facts, Known},
     order::topological,
+    policy::aws::{Operation, refused_change},
 };
 use landfall_model::{
     Error, Timestamp,
     approval::{must_be_seen, plan_digest},
+    driver::PatchOperation,
     error::Code,
     graph::{Address, Graph, Lookup, Node, Replacement},
     id::{EnvironmentId, OrganizationId, PlanId},
     plan::{Action, Change, Plan, State, Summary},
     resource::{Observation, Resource},
 };
+use reason::{adopted, why};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,26 +183,35 @@ impl Planner {
             return self.replace(node, identifier, generation, difference.fixed);
         }
         let identifier = identifier.to_owned();
-        let (change, reason) = match (recorded, difference.patch.is_empty()) {
+        let permitted = permitted(&node_now, observed, &difference);
+        let left = permitted
+            .left
+            .map(|left| format!("; {left}"))
+            .unwrap_or_default();
+        let (change, reason) = match (recorded, permitted.patch.is_empty()) {
             (Some(_), true) => (
                 Change::NoChange {
                     identifier: identifier.clone(),
                 },
-                "as wanted".to_owned(),
+                if difference.is_empty() {
+                    AS_WANTED.to_owned()
+                } else {
+                    why(&difference) + &left
+                },
             ),
             (Some(_), false) => (
                 Change::Update {
                     identifier: identifier.clone(),
-                    patch: difference.patch.clone(),
+                    patch: permitted.patch,
                 },
-                why(&difference),
+                why(&difference) + &left,
             ),
             (None, _) => (
                 Change::Adopt {
                     identifier: identifier.clone(),
-                    patch: difference.patch.clone(),
+                    patch: permitted.patch,
                 },
-                adopted(&node_now, &difference),
+                adopted(&node_now, &difference) + &left,
             ),
         };
         let facts = Facts {
@@ -328,48 +344,48 @@ impl Planner {
     }
 }
 
-fn why(difference: &Difference) -> String {
-    let wished = (!difference.wished.is_empty())
-        .then(|| format!("another {} is wanted", names(&difference.wished)));
-    let drifted = (!difference.drifted.is_empty()).then(|| {
-        format!(
-            "{} was changed outside Landfall",
-            names(&difference.drifted)
-        )
-    });
-    let parts: Vec<String> = wished.into_iter().chain(drifted).collect();
-    parts.join("; ")
+/// The reason of a resource that differs in nothing. Any other reason of
+/// [`Change::NoChange`] says why a difference is left.
+pub const AS_WANTED: &str = "as wanted";
+
+struct Permitted {
+    patch: Vec<PatchOperation>,
+    /// What the provisioner may not change, and why.
+    left: Option<String>,
 }
 
-fn adopted(node: &Node, difference: &Difference) -> String {
-    let how = match &node.lookup {
-        Lookup::Name { .. } => "its name",
-        Lookup::Tags { .. } => "its tags",
-        Lookup::Properties { .. } => "its place",
-    };
-    let all: Vec<String> = difference
-        .wished
-        .iter()
-        .chain(&difference.drifted)
-        .cloned()
-        .collect();
-    if all.is_empty() {
-        format!("there already, and ours by {how}")
-    } else {
-        format!(
-            "there already, and ours by {how}; {} is put right",
-            names(&all)
-        )
+/// The part of a patch that the grant lets us make. The rest is a person's to
+/// change in the account: trying it would fail every rollout, and blocking the
+/// plan would hold up everything else.
+fn permitted(node: &Node, observed: &Value, difference: &Difference) -> Permitted {
+    let mut patch = Vec::new();
+    let mut left: Vec<String> = Vec::new();
+    let mut because = None;
+    for operation in &difference.patch {
+        let (PatchOperation::Add { path, .. }
+        | PatchOperation::Replace { path, .. }
+        | PatchOperation::Remove { path }) = operation;
+        let property = path.split('/').nth(1).unwrap_or_default();
+        let update = Operation::Update { observed };
+        match refused_change(&node.type_name, update, [property]) {
+            None => patch.push(operation.clone()),
+            Some(reason) => {
+                if !left.iter().any(|it| it == property) {
+                    left.push(property.to_owned());
+                }
+                because = Some(reason);
+            }
+        }
     }
-}
-
-/// Pointers as people say them: `Tags.team, DesiredCount`.
-fn names(pointers: &[String]) -> String {
-    let words: Vec<String> = pointers
-        .iter()
-        .map(|pointer| pointer.trim_start_matches('/').replace('/', "."))
-        .collect();
-    words.join(", ")
+    Permitted {
+        patch,
+        left: because.map(|reason| {
+            format!(
+                "{} stays as it is until a person changes it in the account: {reason}",
+                left.join(", ")
+            )
+        }),
+    }
 }
 
 fn summary(actions: &[Action]) -> Summary {
@@ -387,55 +403,6 @@ fn summary(actions: &[Action]) -> Summary {
         *count += 1;
     }
     summary
-}
-
-/// What is different between a plan and one made later, in sentences; empty
-/// when an approval of one would be an approval of the other.
-pub fn changed(old: &Plan, new: &Plan) -> Vec<String> {
-    let by_address = |plan: &Plan| -> BTreeMap<Address, Action> {
-        let actions = plan.actions.iter();
-        actions.map(|it| (it.address.clone(), it.clone())).collect()
-    };
-    let (before, after) = (by_address(old), by_address(new));
-    let mut found = Vec::new();
-    for (address, then) in &before {
-        if !after.contains_key(address) {
-            let what = then.change.as_str();
-            found.push(format!(
-                "{address}: was to {what}, and is no longer in the plan"
-            ));
-        }
-    }
-    for (address, now) in &after {
-        let (what, reason) = (now.change.as_str(), &now.reason);
-        match before.get(address) {
-            None => found.push(format!("{address}: new in the plan, to {what} ({reason})")),
-            Some(then) if then.change.as_str() != what => found.push(format!(
-                "{address}: was to {}, now to {what} ({reason})",
-                then.change.as_str()
-            )),
-            Some(then) if then.change != now.change => {
-                found.push(format!(
-                    "{address}: still to {what}, but differently ({reason})"
-                ));
-            }
-            Some(_) if old.graph.nodes.get(address) != new.graph.nodes.get(address) => {
-                found.push(format!(
-                    "{address}: still to {what}, but something else is wanted of it"
-                ));
-            }
-            Some(then) if then != now => {
-                found.push(format!(
-                    "{address}: still to {what}, for another reason ({reason})"
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    if found.is_empty() && old.digest != new.digest {
-        found.push("the order of the plan's steps is another".to_owned());
-    }
-    found
 }
 
 /// The plan's endpoints, those that can be told by what is recorded.
