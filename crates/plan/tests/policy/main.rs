@@ -5,6 +5,7 @@
 mod common;
 
 mod blueprint;
+mod clients;
 mod grant;
 mod questions;
 mod refused;
