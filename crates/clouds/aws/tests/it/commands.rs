@@ -1,23 +1,10 @@
 //! The commands of the guide, run as a customer would: by a shell, with the
 //! official AWS CLI, which takes its endpoint from the environment.
 
-use crate::support::{Keys, sandbox::Sandbox, spec::Grant};
+use crate::support::{Keys, sandbox::Sandbox, spec::Grant, tools::folder_of};
 use landfall_contract::connector::Harness;
 use landfall_model::{check::Outcome, connection::Connection, connector::Silent, grant::GrantSpec};
 use std::{path::PathBuf, process::Command};
-
-const VARIABLE: &str = "LANDFALL_AWS_CLI";
-
-/// The folder of the AWS CLI that `LANDFALL_AWS_CLI` names, if it does.
-fn aws_cli() -> Option<PathBuf> {
-    match std::env::var_os(VARIABLE) {
-        Some(path) => PathBuf::from(path).parent().map(PathBuf::from),
-        None => {
-            eprintln!("skipped: {VARIABLE} does not name the AWS CLI");
-            None
-        }
-    }
-}
 
 async fn shell(folder: PathBuf, endpoint: &str, who: &Keys, commands: String) {
     let path = format!(
@@ -59,8 +46,11 @@ async fn everything_passes(sandbox: &Sandbox, connection: &Connection, spec: &Gr
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_iam_commands_make_and_repair_the_grant() {
-    let Some(folder) = aws_cli() else { return };
-    let sandbox = Sandbox::granting(Grant::Real).await;
+    let Some(folder) = folder_of("aws") else {
+        return;
+    };
+    // Every command starts the CLI anew, so the grant with few policies.
+    let sandbox = Sandbox::start().await;
     let connection = sandbox.connection(true).await;
     let spec = sandbox.spec(&connection).await;
     let principal = sandbox.connector.principal().await.unwrap();
@@ -87,7 +77,9 @@ async fn the_iam_commands_make_and_repair_the_grant() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cloudformation_commands_make_the_grant() {
-    let Some(folder) = aws_cli() else { return };
+    let Some(folder) = folder_of("aws") else {
+        return;
+    };
     let sandbox = Sandbox::granting(Grant::Real).await;
     let connection = sandbox.connection(true).await;
     let spec = sandbox.spec(&connection).await;

@@ -1,8 +1,7 @@
 //! The connector and the driver on targets that speak AWS's protocols.
 //!
-//! The sandbox runs inside the test. An emulator that other people wrote is
-//! used when `LANDFALL_MINISTACK_URL` names one that was started with
-//! `AUTH=true`, and the official AWS CLI when `LANDFALL_AWS_CLI` does.
+//! The sandbox runs inside the test. An emulator that other people wrote and
+//! the official AWS CLI are used where they are installed (`support::tools`).
 
 mod bounds;
 mod commands;

@@ -5,6 +5,7 @@ use crate::support::{
     Keys, TestClock, connection, connector,
     customer::{Customer, sdk},
     spec::Grant,
+    tools::Emulator,
 };
 use async_trait::async_trait;
 use landfall_contract::{
@@ -20,8 +21,6 @@ use landfall_model::{
 };
 use serde_json::json;
 use std::sync::Arc;
-
-const VARIABLE: &str = "LANDFALL_MINISTACK_URL";
 
 struct Ministack {
     endpoint: String,
@@ -161,19 +160,10 @@ impl Harness for Ministack {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_connector_keeps_its_contract_on_ministack() {
-    let Ok(endpoint) = std::env::var(VARIABLE) else {
-        eprintln!("skipped: {VARIABLE} does not name a running ministack");
+    let Some(emulator) = Emulator::start().await else {
         return;
     };
-    // Everything of an earlier run is forgotten.
-    reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client")
-        .post(format!("{endpoint}/_ministack/reset"))
-        .send()
-        .await
-        .expect("ministack answers");
+    let endpoint = emulator.endpoint.clone();
     let operator = operator(&endpoint, "111111111111").await;
     let mut target = Ministack {
         customer: root("222222222222"),

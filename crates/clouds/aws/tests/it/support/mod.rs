@@ -1,6 +1,7 @@
 pub(crate) mod customer;
 pub(crate) mod sandbox;
 pub(crate) mod spec;
+pub(crate) mod tools;
 
 use async_trait::async_trait;
 use landfall_aws::{AssumeRoleConnector, AwsConfig, Identity};
