@@ -26,7 +26,7 @@ use landfall_model::{
     resource::{Observation, Resource},
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The call to make.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,8 @@ pub struct Target {
     environment_id: EnvironmentId,
     /// The node and its properties, for what is not recorded.
     wanted: Option<(Node, Value)>,
+    /// Identifiers of what is recorded under other addresses.
+    elsewhere: BTreeSet<String>,
 }
 
 /// Everything that can be looked at now and was not: recorded resources by
@@ -71,6 +73,7 @@ pub fn targets(
                 },
                 environment_id: environment_id.clone(),
                 wanted: None,
+                elsewhere: BTreeSet::new(),
             }),
             // Gone: what stood on it is not looked for.
             Some(Observation::Absent) => continue,
@@ -106,6 +109,11 @@ pub fn targets(
                 type_name: node.type_name.clone(),
                 look,
                 environment_id: environment_id.clone(),
+                elsewhere: recorded
+                    .iter()
+                    .filter(|it| it.type_name == node.type_name)
+                    .map(|it| it.identifier.clone())
+                    .collect(),
                 wanted: Some((node, properties)),
             });
         }
@@ -157,7 +165,8 @@ impl Target {
                 !tags(&listed.properties).contains_key(TAG_ADDRESS)
                     || matches(node, wanted, &self.environment_id, &listed.properties)
             }
-            _ => true,
+            Some(_) => !self.elsewhere.contains(&listed.identifier),
+            None => true,
         }
     }
 
@@ -170,14 +179,17 @@ impl Target {
         let Some((node, wanted)) = &self.wanted else {
             return read.first().map_or(Observation::Absent, present);
         };
+        // One resource is not two: what is recorded under another address is that
+        // one, however alike they are.
         let ours: Vec<&Observed> = read
             .iter()
+            .filter(|it| !self.elsewhere.contains(&it.identifier))
             .filter(|it| matches(node, wanted, &self.environment_id, &it.properties))
             .collect();
         match (ours.as_slice(), &self.look, read.first()) {
             ([only], _, _) => present(only),
             ([], Look::Read { identifier }, Some(_)) => Observation::Unreadable {
-                reason: format!("{identifier} exists, and its tags say that it is somebody else's"),
+                reason: format!("{identifier} exists, and is something or somebody else's"),
             },
             ([], _, _) => Observation::Absent,
             (several, _, _) => {

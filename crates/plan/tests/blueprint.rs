@@ -284,7 +284,7 @@ fn a_task_waits_for_what_it_needs_at_its_start() {
     }
     for address in [
         "workload.web.listener",
-        "workload.web.ingress",
+        "workload.web.ingress-8080",
         "resource.web.db.ingress-web",
         "network.compute-a-route",
         "network.compute-b-association",

@@ -155,3 +155,23 @@ fn a_foreign_resource_under_our_name_is_not_ours() {
     assert!(matches!(found, Observation::Unreadable { .. }), "{found:?}");
     assert_eq!(look.judge(&[]), Observation::Absent);
 }
+
+#[test]
+fn a_rule_of_another_address_is_not_taken_for_this_one() {
+    let (mut world, graph) = (World::default(), shop());
+    let plan = world.plan(&graph);
+    world.apply(&plan);
+    // The same rule under a new address, while the old one is still recorded.
+    let mut renamed = graph.clone();
+    let mut node = renamed
+        .nodes
+        .remove(&Address::new("balancer.ingress-80"))
+        .unwrap();
+    node.address = Address::new("balancer.other");
+    renamed.nodes.insert(node.address.clone(), node);
+    let observed = world.observed(&renamed);
+    assert_eq!(
+        observed[&Address::new("balancer.other")],
+        Observation::Absent
+    );
+}

@@ -18,7 +18,7 @@ use landfall_model::{
     graph::{Address, Replacement, identifier_of},
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a workload stands on.
 pub(super) struct Place<'a> {
@@ -242,18 +242,12 @@ fn publish(
     port: &Port,
 ) -> Result<Public, Error> {
     let name = workload.name();
-    let way = ingress_from(
-        b,
-        format!("workload.{name}.ingress"),
-        format!("The load balancer to {name}"),
-        group,
-        &balancer.group,
-        json!(port.target),
-    )?;
     let mut properties = json!({
         "Name": b.names.name(name, 32),
         "VpcId": place.network.vpc_id(),
-        "Port": port.target,
+        // Every task is registered with its own port. This one could never
+        // change, so it follows nothing.
+        "Port": 80,
         "Protocol": "HTTP",
         "TargetType": "ip",
         "HealthCheckEnabled": true,
@@ -270,15 +264,19 @@ fn publish(
             .flatten()
             .find_map(|probe| probe.value.http.as_ref())
     });
-    let mut ways = vec![way];
-    if let Some(probe) = probe.filter(|probe| probe.port != port.target) {
+    // A port in the address: a rule can never change its own, and the same rule
+    // cannot be there twice.
+    let mut ports = BTreeSet::from([port.target]);
+    ports.extend(probe.map(|probe| probe.port));
+    let mut ways = Vec::new();
+    for port in ports {
         ways.push(ingress_from(
             b,
-            format!("workload.{name}.health-ingress"),
-            format!("The load balancer to the health check of {name}"),
+            format!("workload.{name}.ingress-{port}"),
+            format!("The load balancer to port {port} of {name}"),
             group,
             &balancer.group,
-            json!(probe.port),
+            json!(port),
         )?);
     }
     if let (Some(all), Value::Object(more)) = (properties.as_object_mut(), health(probe, port)) {
