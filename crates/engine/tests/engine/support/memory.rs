@@ -1,29 +1,18 @@
 //! A store in memory: the part of the contract that the engine uses.
 
-use super::sim::Killer;
-use async_trait::async_trait;
+use super::{
+    port::{engine_store, names::*},
+    sim::Killer,
+};
 use landfall_model::{
-    Timestamp,
-    application::Application,
-    audit,
-    check::CheckRun,
-    connection::Connection,
-    digest::Digest,
     driver::AttemptToken,
-    environment::Environment,
     graph::Address,
-    id::*,
     journal::{Event, EventKind, Stream},
-    member::Member,
-    organization::Organization,
-    plan::Plan,
     resource::Resource,
     retained::Retained,
     rollout::Rollout,
-    session::Session,
-    store::{Idempotency, Store, StoreError, StoreResult, Write},
-    token::Token,
-    work::{Job, Lease, NewWork},
+    store::{StoreError, Write},
+    work::{Lease, NewWork},
 };
 use std::{
     collections::BTreeMap,
@@ -194,41 +183,6 @@ impl Inner {
             other => unreachable!("the engine does not write {other:?}"),
         }
     }
-}
-
-/// The rest of the port, for stores that only the engine uses.
-macro_rules! engine_store {
-    ($name:ident { $($asked:tt)* }) => {
-        #[async_trait]
-        impl Store for $name {
-            $($asked)*
-            async fn describe(&self) -> StoreResult<String> { unasked() }
-            async fn organizations(&self) -> StoreResult<Vec<Organization>> { unasked() }
-            async fn organization(&self, _: &OrganizationId) -> StoreResult<Option<Organization>> { unasked() }
-            async fn members(&self, _: &OrganizationId) -> StoreResult<Vec<Member>> { unasked() }
-            async fn member(&self, _: &OrganizationId, _: &MemberId) -> StoreResult<Option<Member>> { unasked() }
-            async fn tokens(&self, _: &OrganizationId) -> StoreResult<Vec<Token>> { unasked() }
-            async fn token(&self, _: &OrganizationId, _: &TokenId) -> StoreResult<Option<Token>> { unasked() }
-            async fn token_by_secret(&self, _: &Digest) -> StoreResult<Option<Token>> { unasked() }
-            async fn session_by_secret(&self, _: &Digest) -> StoreResult<Option<Session>> { unasked() }
-            async fn connections(&self, _: &OrganizationId) -> StoreResult<Vec<Connection>> { unasked() }
-            async fn connection(&self, _: &OrganizationId, _: &ConnectionId) -> StoreResult<Option<Connection>> { unasked() }
-            async fn check_runs(&self, _: &OrganizationId, _: &ConnectionId, _: u32) -> StoreResult<Vec<CheckRun>> { unasked() }
-            async fn applications(&self, _: &OrganizationId) -> StoreResult<Vec<Application>> { unasked() }
-            async fn application(&self, _: &OrganizationId, _: &ApplicationId) -> StoreResult<Option<Application>> { unasked() }
-            async fn environments(&self, _: &OrganizationId) -> StoreResult<Vec<Environment>> { unasked() }
-            async fn environment(&self, _: &OrganizationId, _: &EnvironmentId) -> StoreResult<Option<Environment>> { unasked() }
-            async fn plans(&self, _: &OrganizationId, _: &EnvironmentId, _: u32) -> StoreResult<Vec<Plan>> { unasked() }
-            async fn audit(&self, _: &OrganizationId, _: u64, _: u32) -> StoreResult<Vec<audit::Entry>> { unasked() }
-            async fn audit_latest(&self, _: &OrganizationId, _: u32) -> StoreResult<Vec<audit::Entry>> { unasked() }
-            async fn idempotency(&self, _: &OrganizationId, _: &str, _: Timestamp) -> StoreResult<Option<Idempotency>> { unasked() }
-            async fn scheduled(&self, _: &Job) -> StoreResult<Option<Timestamp>> { unasked() }
-        }
-    };
-}
-
-fn unasked<T>() -> StoreResult<T> {
-    unreachable!("the engine does not ask this")
 }
 
 engine_store! { MemoryStore {

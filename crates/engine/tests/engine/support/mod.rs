@@ -1,7 +1,9 @@
 pub mod cloud;
 pub mod graphs;
 pub mod memory;
+mod port;
 pub mod sim;
+pub mod sql;
 
 use cloud::{Cloud, Verb};
 use graphs::Builder;
@@ -249,6 +251,19 @@ impl Bench {
             .map(|end| end.unwrap());
         self.sim.killer.disarm();
         ended
+    }
+
+    /// Whether the rollout is still to be worked on.
+    pub fn is_open(&self, landing: &Landing) -> bool {
+        let open = !self.rollout(landing).state.is_over();
+        if let Some(memory) = &self.memory {
+            assert_eq!(
+                open,
+                memory.open_work() > 0,
+                "the work ends with the rollout"
+            );
+        }
+        open
     }
 
     /// Time passes until a dead worker's lease has run out.

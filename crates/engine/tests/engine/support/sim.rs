@@ -195,6 +195,8 @@ pub struct Sim {
     pub killer: Arc<Killer>,
     /// Real input or output under way: time must not jump meanwhile.
     pub busy: Arc<AtomicUsize>,
+    /// Where that input and output happens.
+    pub runtime: Option<Arc<tokio::runtime::Runtime>>,
 }
 
 #[derive(Default)]
@@ -216,11 +218,14 @@ impl Sim {
             clock: SimClock::new(),
             killer: Arc::default(),
             busy: Arc::default(),
+            runtime: None,
         }
     }
 
     /// The future's result, or `None` if it was killed.
     pub fn drive<F: Future>(&self, future: F) -> Option<F::Output> {
+        let runtime = self.runtime.clone();
+        let _guard = runtime.as_ref().map(|runtime| runtime.enter());
         let mut future = pin!(future);
         let wake = Arc::new(Wake::default());
         let waker = waker(wake.clone());
