@@ -6,6 +6,7 @@ mod common;
 
 mod blueprint;
 mod clients;
+mod docs;
 mod grant;
 mod questions;
 mod refused;

@@ -77,7 +77,8 @@ fn questions_name_real_places_and_carry_their_region() {
                 resource == "*" || resource.starts_with("arn:aws:"),
                 "{resource}"
             );
-            assert_eq!(question.context["aws:RequestedRegion"], ["eu-central-1"]);
+            let region = &question.context["aws:RequestedRegion"];
+            assert!(region == &["eu-central-1"] || group.id == "cloud-control");
             assert!(!question.actions.is_empty());
         }
     }
@@ -86,4 +87,25 @@ fn questions_name_real_places_and_carry_their_region() {
 #[test]
 fn a_type_without_permissions_is_an_error() {
     assert!(aws::required_actions(["AWS::EKS::Cluster"]).is_err());
+}
+
+#[test]
+fn every_chosen_region_is_asked_for() {
+    let regions = |connection: &Connection| -> BTreeSet<String> {
+        aws::grant(connection, &principal())
+            .unwrap()
+            .permissions
+            .into_iter()
+            .filter(|group| group.id == "cloud-control")
+            .flat_map(|group| group.questions)
+            .flat_map(|question| question.context["aws:RequestedRegion"].clone())
+            .collect()
+    };
+    let mut connection = connection();
+    let both = BTreeSet::from(["eu-central-1".to_owned(), "us-east-1".to_owned()]);
+    assert_eq!(regions(&connection), both);
+    // Chosen later: the roles that stand in the account deny it, and have to be
+    // granted again.
+    connection.default_region = Some("eu-west-1".into());
+    assert!(regions(&connection).contains("eu-west-1"));
 }

@@ -34,6 +34,9 @@ impl Place {
             .unwrap_or_else(|| usual_region(connection.partition).to_owned());
         // The same set of regions makes the same documents.
         let mut regions = connection.regions.clone();
+        if !regions.is_empty() {
+            regions.extend(connection.default_region.clone());
+        }
         regions.sort_unstable();
         regions.dedup();
         Ok(Self {
@@ -57,6 +60,14 @@ impl Place {
     /// The region that examples are in.
     pub(super) fn region(&self) -> &str {
         &self.values[2].1
+    }
+
+    /// Chosen regions that examples are not in.
+    pub(super) fn other_regions(&self) -> impl Iterator<Item = &str> {
+        self.regions
+            .iter()
+            .map(String::as_str)
+            .filter(|region| *region != self.region())
     }
 
     pub(super) fn fill(&self, text: &str) -> String {

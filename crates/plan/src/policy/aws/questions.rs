@@ -14,6 +14,7 @@ type Questions = BTreeMap<(String, BTreeMap<String, Vec<String>>), BTreeSet<Stri
 
 pub(super) fn groups(place: &Place, with_reaper: bool) -> Vec<PermissionGroup> {
     let mut groups = allowed(place, Identity::Provisioner, "");
+    ask_in_every_region(place, &mut groups);
     if with_reaper {
         groups.extend(allowed(place, Identity::Reaper, "destruction-"));
     }
@@ -60,6 +61,27 @@ fn allowed(place: &Place, identity: Identity, prefix: &str) -> Vec<PermissionGro
         .collect()
 }
 
+/// Asks for Cloud Control in the other regions too: a region that was chosen
+/// after the roles were made is denied by them, and a plan must not be the first
+/// to find out.
+fn ask_in_every_region(place: &Place, groups: &mut [PermissionGroup]) {
+    let Some(group) = groups.iter_mut().find(|group| group.id == "cloud-control") else {
+        return;
+    };
+    let asked = group.questions.clone();
+    for region in place.other_regions() {
+        group.questions.extend(asked.iter().map(|question| {
+            let mut question = question.clone();
+            question
+                .context
+                .insert(REGION.to_owned(), vec![region.to_owned()]);
+            question
+        }));
+    }
+}
+
+const REGION: &str = "aws:RequestedRegion";
+
 fn ask<'a>(
     place: &Place,
     identity: Identity,
@@ -93,7 +115,7 @@ fn context(place: &Place, keys: &BTreeMap<String, Vec<String>>) -> BTreeMap<Stri
         .map(|(key, values)| (key.clone(), place.fill_all(values)))
         .collect();
     context
-        .entry("aws:RequestedRegion".to_owned())
+        .entry(REGION.to_owned())
         .or_insert_with(|| vec![place.region().to_owned()]);
     context
 }
