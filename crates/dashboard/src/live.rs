@@ -62,11 +62,17 @@ pub async fn live(
 }
 
 impl Listener {
-    /// Returns at the next notice about what is shown; `None` when the server
-    /// is going away.
+    /// Returns at the next notice about what is shown; `None` when the stream
+    /// must end.
     async fn changed(&mut self) -> Option<()> {
         loop {
-            if is_about(&self.notices.next().await?, &self.about) {
+            let notice = self.notices.next().await?;
+            // Somebody may have lost their access: the browser comes back by
+            // itself and must show its cookie again.
+            if matches!(notice, Notice::Access) {
+                return None;
+            }
+            if is_about(&notice, &self.about) {
                 return Some(());
             }
         }
@@ -90,6 +96,6 @@ fn is_about(notice: &Notice, id: &str) -> bool {
         } => rollout_id.as_str() == id || environment_id.as_str() == id,
         Notice::Journal { rollout_id } => rollout_id.as_str() == id,
         Notice::Retained { retained_id } => retained_id.as_str() == id,
-        Notice::Missed => true,
+        Notice::Missed | Notice::Access => true,
     }
 }
