@@ -5,7 +5,8 @@
 //! at another tool. What refers to a deleted resource is left dangling.
 
 use super::env::{Env, Place};
-use super::operate::{check_model, insert, moment};
+use super::make::{insert, moment};
+use super::operate::check_model;
 use super::state::{CreatedBy, Origin};
 use super::{iam_backed, rules, settle};
 use crate::admin::AdminError;

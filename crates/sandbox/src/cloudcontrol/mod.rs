@@ -2,10 +2,12 @@
 
 mod admin;
 mod api;
+mod course;
 mod env;
 mod failure;
 mod iam_backed;
 mod inventory;
+mod make;
 mod operate;
 mod patch;
 mod permissions;
@@ -21,7 +23,8 @@ pub(crate) use api::{as_role, handle};
 pub(crate) use env::{Env, Place, strings, text};
 pub(crate) use failure::{Failure, HandlerErrorCode};
 pub(crate) use inventory::inventory;
-pub(crate) use operate::{Request, create, delete, update, without_secrets};
+pub(crate) use make::without_secrets;
+pub(crate) use operate::{Request, create, delete, update};
 pub(crate) use read::view;
 pub(crate) use requests::{Progress, progress};
 pub(crate) use rules::{

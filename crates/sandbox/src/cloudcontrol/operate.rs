@@ -5,27 +5,21 @@
 //! at once, and a resource exists from then on, as it does in AWS while Cloud
 //! Control still waits for it. Only time has to pass afterwards.
 
+use super::course::{Accepted, accept, decide, refuse_concurrent};
 use super::env::{Env, Place};
 use super::failure::{
-    Failure, HandlerErrorCode, concurrent, resource_not_found, unknown_type, unsupported,
-    validation,
+    Failure, HandlerErrorCode, resource_not_found, unknown_type, unsupported, validation,
 };
+use super::make::{bring_into_being, overwrite};
+use super::permissions;
 use super::rules::{self, Rules};
-use super::state::{
-    Course, CreatedBy, InFlight, Operation, OperationKind, Origin, PENDING, Resource, Reveal,
-    Stage, key,
-};
+use super::state::{Course, OperationKind, Reveal};
 use super::targets::Subject;
-use super::{iam_backed, permissions};
 use crate::clock::SimTime;
-use crate::faults::{FaultKind, Probe};
-use crate::iam::{AccessDenied, Caller, Moment, NewRole};
+use crate::iam::{AccessDenied, Caller};
 use crate::types::{self, Change, Model, TypeInfo};
 use crate::wire::AwsError;
 use crate::world::World;
-use serde_json::json;
-use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// Who asks for what kind of resource, where and when.
 #[derive(Clone, Copy)]
@@ -38,19 +32,8 @@ pub(crate) struct Request<'a> {
     pub stack: Option<&'a str>,
 }
 
-/// How long it takes a handler to find out that it cannot.
-const REFUSAL: Duration = Duration::from_secs(1);
-
-/// Write-only properties that must not outlive the call, not even hidden.
-const SECRETS: [&str; 5] = [
-    "MasterUserPassword",
-    "SecretString",
-    "GenerateSecretString",
-    "AuthToken",
-    "TdeCredentialPassword",
-];
-
-fn known(type_name: &str, handler: &str) -> Result<&'static TypeInfo, AwsError> {
+/// A type that has this handler.
+pub(super) fn known(type_name: &str, handler: &str) -> Result<&'static TypeInfo, AwsError> {
     let info = types::lookup(type_name).ok_or_else(|| unknown_type(type_name))?;
     if info.handlers.contains_key(handler) {
         Ok(info)
@@ -163,142 +146,6 @@ pub(crate) fn create(
         token,
     };
     Ok(accept(world, request, accepted))
-}
-
-fn bring_into_being(
-    world: &mut World,
-    request: &Request<'_>,
-    info: &TypeInfo,
-    identifier: &str,
-    model: Model,
-    token: &str,
-) -> Result<(), Failure> {
-    let origin = Origin {
-        at: request.at,
-        by: request.stack.map_or_else(
-            || CreatedBy::Request(token.to_owned()),
-            |stack| CreatedBy::Stack(stack.to_owned()),
-        ),
-    };
-    link_service_role(world, request);
-    insert(
-        world,
-        request.place,
-        request.type_name,
-        info,
-        identifier,
-        model,
-        origin,
-        request.at,
-    )
-}
-
-/// Puts a filled model into the world as a resource.
-#[expect(clippy::too_many_arguments, reason = "every one is a different noun")]
-pub(super) fn insert(
-    world: &mut World,
-    place: &Place,
-    type_name: &str,
-    info: &TypeInfo,
-    identifier: &str,
-    model: Model,
-    origin: Origin,
-    at: SimTime,
-) -> Result<(), Failure> {
-    let moment = moment(world, at);
-    let Some(account) = world.accounts.get_mut(&place.account) else {
-        return Err(Failure::general("The account is gone."));
-    };
-    let home = account
-        .cloudcontrol
-        .entry(place.home(type_name).region)
-        .or_default();
-    if iam_backed::keeps(type_name) {
-        iam_backed::create(&mut account.iam, &moment, type_name, &model)?;
-        home.origins.insert(key(type_name, identifier), origin);
-        return Ok(());
-    }
-    if let Some((family, revision)) = super::env::text(&model, "TaskDefinitionArn")
-        .and_then(|arn| arn.rsplit('/').next())
-        .and_then(|name| name.rsplit_once(':'))
-        && let Ok(revision) = revision.parse()
-        && type_name == rules::TASK_DEFINITION
-    {
-        home.revisions.insert(family.to_owned(), revision);
-    }
-    let (properties, hidden) = split(info, model);
-    home.insert(
-        type_name,
-        Resource {
-            identifier: identifier.to_owned(),
-            properties,
-            hidden,
-            ready: false,
-            origin: Some(origin),
-            contents: BTreeSet::new(),
-        },
-    );
-    Ok(())
-}
-
-pub(super) fn moment(world: &mut World, at: SimTime) -> Moment {
-    let lag = world.iam_lag;
-    Moment {
-        now: at,
-        effective_at: at.plus(lag),
-        ..world.moment()
-    }
-}
-
-/// Splits a model into what reads show and what they never show. Secrets end
-/// here: the sandbox's memory and snapshot do not hold them.
-fn split(info: &TypeInfo, model: Model) -> (Model, Model) {
-    let mut properties = model;
-    let mut hidden = Model::new();
-    for path in &info.write_only {
-        if let Some(value) = properties.get(path)
-            && !SECRETS.contains(&path.as_str())
-        {
-            hidden.insert(path.clone(), value.clone());
-        }
-    }
-    types::strip(&mut properties, &info.write_only);
-    (properties, hidden)
-}
-
-/// A wanted model as it may be kept.
-pub(crate) fn without_secrets(model: &Model) -> Model {
-    let mut kept = model.clone();
-    kept.retain(|name, _| !SECRETS.contains(&name.as_str()));
-    kept
-}
-
-/// Creates the service-linked role that the service makes on first use.
-fn link_service_role(world: &mut World, request: &Request<'_>) {
-    let Some(linked) = types::service_linked_role(request.type_name) else {
-        return;
-    };
-    if permissions::has_role(world, request.place, &linked.role) {
-        return;
-    }
-    let moment = moment(world, request.at);
-    let trust = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": "sts:AssumeRole",
-        "Principal": {"Service": linked.service}}]});
-    if let Some(account) = world.accounts.get_mut(&request.place.account) {
-        let made = account.iam.create_role(
-            &moment,
-            NewRole {
-                name: linked.role.clone(),
-                path: format!("/aws-service-role/{}/", linked.service),
-                trust: trust.to_string(),
-                ..NewRole::default()
-            },
-        );
-        if let Err(error) = made {
-            tracing::warn!(%error, role = linked.role, "no service-linked role");
-        }
-    }
 }
 
 /// Accepts an update to `after`, the whole model as the caller wants it, and
@@ -419,42 +266,6 @@ fn conditionally(
     ))
 }
 
-fn overwrite(
-    world: &mut World,
-    request: &Request<'_>,
-    info: &TypeInfo,
-    identifier: &str,
-    before: &Model,
-    after: Model,
-) -> Result<(), Failure> {
-    let moment = moment(world, request.at);
-    let Some(account) = world.accounts.get_mut(&request.place.account) else {
-        return Err(Failure::general("The account is gone."));
-    };
-    if iam_backed::keeps(request.type_name) {
-        return iam_backed::update(
-            &mut account.iam,
-            &moment,
-            request.type_name,
-            identifier,
-            before,
-            &after,
-        );
-    }
-    let (properties, hidden) = split(info, after);
-    let home = request.place.home(request.type_name).region;
-    if let Some(resource) = account
-        .cloudcontrol
-        .entry(home)
-        .or_default()
-        .resource_mut(request.type_name, identifier)
-    {
-        resource.properties = properties;
-        resource.hidden = hidden;
-    }
-    Ok(())
-}
-
 /// Accepts a deletion and returns its request token. What does not exist fails
 /// later, in the operation.
 pub(crate) fn delete(
@@ -496,117 +307,4 @@ pub(crate) fn delete(
         token: world.rng.uuid(),
     };
     Ok(accept(world, request, accepted))
-}
-
-fn refuse_concurrent(env: &Env<'_>, type_name: &str, identifier: &str) -> Result<(), AwsError> {
-    let busy = env
-        .home(type_name)
-        .is_some_and(|region| region.in_flight(type_name, identifier).is_some());
-    if busy {
-        return Err(concurrent(type_name, identifier));
-    }
-    Ok(())
-}
-
-/// Whether the operation will ever end, besides how.
-struct Ending {
-    never: bool,
-}
-
-/// How the operation goes: an obstacle decides, then a fault that was asked
-/// for, then nothing.
-fn decide(
-    world: &mut World,
-    request: &Request<'_>,
-    kind: OperationKind,
-    identifier: &str,
-    obstacle: Option<Failure>,
-) -> (Course, Ending) {
-    if let Some(failure) = obstacle {
-        return (Course::Fail(failure), Ending { never: false });
-    }
-    let operation = match kind {
-        OperationKind::Create => "CreateResource",
-        OperationKind::Update => "UpdateResource",
-        OperationKind::Delete => "DeleteResource",
-    };
-    let probe = Probe {
-        account: &request.place.account,
-        region: &request.place.region,
-        service: "cloudcontrolapi",
-        operation,
-        type_name: Some(request.type_name),
-        identifier: Some(identifier),
-    };
-    let failure = |code: &str, message: Option<String>| {
-        let message = message.unwrap_or_else(|| "Internal error reported by the service.".into());
-        Failure::new(HandlerErrorCode::from_name(code), message)
-    };
-    let (course, never) = match world.faults.take(&probe, |fault| !fault.is_transport()) {
-        Some(FaultKind::Fail { code, message }) => (Course::Fail(failure(&code, message)), false),
-        Some(FaultKind::FailWithIdentifier { code, message }) => {
-            (Course::FailButDone(failure(&code, message)), false)
-        }
-        Some(FaultKind::NeverEnds) => (Course::Succeed, true),
-        _ => (Course::Succeed, false),
-    };
-    (course, Ending { never })
-}
-
-struct Accepted {
-    kind: OperationKind,
-    identifier: String,
-    reveal: Reveal,
-    seconds: u32,
-    course: (Course, Ending),
-    token: String,
-}
-
-fn accept(world: &mut World, request: &Request<'_>, accepted: Accepted) -> String {
-    let (course, ending) = accepted.course;
-    let starts_at = request.at.plus(PENDING);
-    // Ten percent either way, so that siblings do not finish in lockstep.
-    let spread = 0.9 + 0.2 * world.rng.unit();
-    let run = match &course {
-        // A fault strikes where the operation would have ended well.
-        Course::Fail(_) => REFUSAL,
-        _ => Duration::from_secs_f64(f64::from(accepted.seconds) * spread),
-    };
-    let operation = Operation {
-        token: accepted.token.clone(),
-        kind: accepted.kind,
-        type_name: request.type_name.to_owned(),
-        identifier: accepted.identifier.clone(),
-        reveal: accepted.reveal,
-        accepted_at: request.at,
-        starts_at,
-        ends_at: (!ending.never).then(|| starts_at.plus(run)),
-        course,
-        stage: Stage::Running,
-        listed: request.stack.is_none(),
-    };
-    let Some(account) = world.accounts.get_mut(&request.place.account) else {
-        return accepted.token;
-    };
-    let home = request.place.home(request.type_name).region;
-    account
-        .cloudcontrol
-        .entry(home)
-        .or_default()
-        .in_flight
-        .insert(
-            key(request.type_name, &accepted.identifier),
-            InFlight {
-                kind: accepted.kind,
-                region: request.place.region.clone(),
-                token: accepted.token.clone(),
-            },
-        );
-    let region = account
-        .cloudcontrol
-        .entry(request.place.region.clone())
-        .or_default();
-    region.forget(request.at);
-    region.operations.insert(accepted.token.clone(), operation);
-    accepted.token
 }

@@ -2,11 +2,12 @@
 
 use super::api::{acting, object, optional, required};
 use super::env::{Env, Place};
-use super::failure::{Failure, HandlerErrorCode, resource_not_found, unknown_type, unsupported};
+use super::failure::{Failure, HandlerErrorCode, resource_not_found};
+use super::operate::known;
 use super::targets::Subject;
 use super::{permissions, rules};
 use crate::iam::Caller;
-use crate::types::{self, Change, Model, TypeInfo};
+use crate::types::{Change, Model, TypeInfo};
 use crate::wire::AwsError;
 use crate::world::World;
 use base64::Engine;
@@ -15,15 +16,6 @@ use serde_json::{Value, json};
 
 /// Resources on a page unless the caller asks for another number.
 const PAGE: usize = 20;
-
-fn known(type_name: &str, handler: &str) -> Result<&'static TypeInfo, AwsError> {
-    let info = types::lookup(type_name).ok_or_else(|| unknown_type(type_name))?;
-    if info.handlers.contains_key(handler) {
-        Ok(info)
-    } else {
-        Err(unsupported(type_name, &handler.to_ascii_uppercase()))
-    }
-}
 
 /// What a read shows of a resource.
 pub(crate) fn view(env: &Env<'_>, type_name: &str, resource: &super::Resource) -> Model {

@@ -1,7 +1,7 @@
 //! What time brings: operations end when somebody next looks.
 
 use super::env::{Env, Place};
-use super::operate::moment;
+use super::make::moment;
 use super::rules;
 use super::state::{Course, Operation, OperationKind, Resource, Stage, key};
 use super::{env, iam_backed};

@@ -4,6 +4,7 @@ use super::change_sets;
 use super::operations::{self, Source, Wanted, allow, missing};
 use super::render;
 use super::stack::{OnFailure, Stack, Status};
+use super::{delete, update};
 use crate::cloudcontrol::Place;
 use crate::iam::Caller;
 use crate::shared::Shared;
@@ -27,11 +28,11 @@ pub(crate) fn handle(shared: &Shared, caller: &Caller, call: &Call) -> Result<Re
         }
         "UpdateStack" => {
             let wanted = wanted(&params)?;
-            let id = operations::update(&mut shared.world(), caller, region, &wanted)?;
+            let id = update::update(&mut shared.world(), caller, region, &wanted)?;
             Ok(stack_id(&id))
         }
         "DeleteStack" => {
-            operations::delete(
+            delete::delete(
                 &mut shared.world(),
                 caller,
                 region,

@@ -5,8 +5,9 @@ use super::operations::{
     self, Source, acting, allow, begin_creation, check_capability, check_name, draft, find,
     missing, parse, state_mut,
 };
-use super::run::included;
 use super::stack::{OnFailure, Status};
+use super::steps::included;
+use super::update;
 use crate::clock::SimTime;
 use crate::cloudcontrol::Place;
 use crate::iam::Caller;
@@ -59,7 +60,7 @@ pub(super) fn handle(
                 .filter(|set| set.stack_name == name || set.stack_id == name)
                 .collect();
             let mut xml = Xml::new();
-            xml.list("Summaries", found, |xml, set| head(xml, set));
+            xml.list("Summaries", found, head);
             Ok(Reply::Xml(xml))
         }
     }
@@ -280,7 +281,7 @@ fn execute(
         begin_creation(world, place, stack, &template)?;
         return Ok(Reply::Xml(Xml::new()));
     }
-    operations::change(
+    update::change(
         world,
         caller,
         place,

@@ -1,7 +1,8 @@
 //! What can be asked of stacks, by callers and by the console.
 
-use super::run::{blank, deletion, deletion_steps, included, settle_until, steps_in_order};
-use super::stack::{Action, Goal, OnFailure, Previous, Stack, State, Status, StepState, Work};
+use super::run::settle_until;
+use super::stack::{Action, Goal, OnFailure, Stack, State, Status, Work};
+use super::steps::{blank, included, steps_in_order};
 use super::template::Template;
 use crate::cloudcontrol::{self, Place};
 use crate::iam::{Caller, Context, authorize};
@@ -37,6 +38,7 @@ pub(crate) struct Wanted {
 /// Longest template body, and longest template behind a URL (AWS docs:
 /// CloudFormation quotas).
 const BODY_LIMIT: usize = 51_200;
+
 const OBJECT_LIMIT: usize = 1_048_576;
 
 pub(super) fn state<'w>(world: &'w World, place: &Place) -> Option<&'w State> {
@@ -278,208 +280,6 @@ pub(super) fn begin_creation(
     Ok(())
 }
 
-/// Updates a stack and returns its id.
-pub(crate) fn update(
-    world: &mut World,
-    caller: &Caller,
-    region: &str,
-    wanted: &Wanted,
-) -> Result<String, AwsError> {
-    allow(world, caller, region, "UpdateStack", Some(&wanted.name))?;
-    change(
-        world,
-        caller,
-        &Place::new(&caller.account_id, region),
-        wanted,
-    )
-}
-
-/// Updates a stack that the caller was allowed to update.
-pub(super) fn change(
-    world: &mut World,
-    caller: &Caller,
-    place: &Place,
-    wanted: &Wanted,
-) -> Result<String, AwsError> {
-    let stack = find(world, place, &wanted.name)
-        .ok_or_else(|| missing(&wanted.name))?
-        .clone();
-    let updatable = matches!(
-        stack.status,
-        Status::CreateComplete | Status::UpdateComplete | Status::UpdateRollbackComplete
-    );
-    if !updatable {
-        return Err(AwsError::validation(format!(
-            "Stack:{} is in {} state and can not be updated.",
-            stack.id,
-            stack.status.as_str()
-        )));
-    }
-    let body = match wanted.source {
-        Source::Previous => stack.body.clone(),
-        _ => fetch(world, &wanted.source)?,
-    };
-    let template = parse(&body)?;
-    let mut given = wanted.parameters.clone();
-    for name in &wanted.kept {
-        if let Some(value) = stack.parameters.get(name) {
-            given.insert(name.clone(), value.clone());
-        }
-    }
-    let parameters = template.values(&given).map_err(AwsError::validation)?;
-    check_capability(&template, &wanted.capabilities)?;
-    if body == stack.body && parameters == stack.parameters && wanted.tags == stack.tags {
-        return Err(AwsError::validation("No updates are to be performed."));
-    }
-    let role = wanted.role_arn.as_ref().or(stack.role_arn.as_ref());
-    let acting = acting(world, caller, role.map(String::as_str))?;
-    begin_update(
-        world, place, stack, acting, body, &template, parameters, wanted,
-    )
-}
-
-#[expect(clippy::too_many_arguments, reason = "every one is a different noun")]
-fn begin_update(
-    world: &mut World,
-    place: &Place,
-    mut stack: Stack,
-    acting: Caller,
-    body: String,
-    template: &Template,
-    parameters: BTreeMap<String, String>,
-    wanted: &Wanted,
-) -> Result<String, AwsError> {
-    let now = world.now();
-    stack.previous = Some(Previous {
-        body: std::mem::replace(&mut stack.body, body),
-        parameters: std::mem::replace(&mut stack.parameters, parameters),
-        tags: std::mem::replace(&mut stack.tags, wanted.tags.clone()),
-        resources: stack.resources.clone(),
-    });
-    stack.caller = acting;
-    stack.capabilities.clone_from(&wanted.capabilities);
-    stack.updated_at = Some(now);
-    let names = included(world, place, &stack, template).map_err(AwsError::validation)?;
-    for name in &names {
-        let Some(declared) = blank(template, name, now) else {
-            continue;
-        };
-        match stack.resources.get_mut(name) {
-            Some(known) if known.type_name != declared.type_name => {
-                return Err(AwsError::validation(format!(
-                    "Update of resource type is not permitted. The new template modifies resource \
-                     type of the following resources: [{name}]"
-                )));
-            }
-            Some(known) => {
-                known.needs = declared.needs;
-                known.retained = declared.retained;
-            }
-            None => {
-                stack.resources.insert(name.clone(), declared);
-            }
-        }
-    }
-    stack.turn(
-        now,
-        Status::UpdateInProgress,
-        Some("User Initiated".to_owned()),
-    );
-    let mut steps = steps_in_order(&stack, &names, Action::Update);
-    for step in &mut steps {
-        let is_new = stack
-            .resources
-            .get(&step.logical_id)
-            .is_some_and(|resource| resource.parts.is_empty());
-        if is_new {
-            step.action = Action::Create;
-        }
-    }
-    let gone: Vec<String> = stack
-        .resources
-        .keys()
-        .filter(|name| !names.contains(name))
-        .cloned()
-        .collect();
-    let after: Vec<usize> = (0..steps.len()).collect();
-    steps.extend(deletion_steps(&stack, &gone, after.len(), &after));
-    stack.work = Some(Work {
-        goal: Goal::Update,
-        started_at: now,
-        steps,
-    });
-    let id = stack.id.clone();
-    state_mut(world, place)?.stacks.insert(id.clone(), stack);
-    settle_until(world, now);
-    Ok(id)
-}
-
-/// Deletes a stack. One that is not there is deleted already.
-pub(crate) fn delete(
-    world: &mut World,
-    caller: &Caller,
-    region: &str,
-    name: &str,
-    retained: &[String],
-    role_arn: Option<&str>,
-) -> Result<(), AwsError> {
-    allow(world, caller, region, "DeleteStack", Some(name))?;
-    let place = Place::new(&caller.account_id, region);
-    let Some(stack) = find(world, &place, name) else {
-        return Ok(());
-    };
-    if stack.status == Status::DeleteComplete || stack.status == Status::DeleteInProgress {
-        return Ok(());
-    }
-    let mut stack = stack.clone();
-    if stack.protected {
-        return Err(AwsError::validation(format!(
-            "Stack [{}] cannot be deleted while TerminationProtection is enabled",
-            stack.name
-        )));
-    }
-    if stack.status == Status::CreateInProgress {
-        return abandon(world, &place, stack);
-    }
-    if stack.status.is_in_progress() {
-        return Err(AwsError::validation(format!(
-            "Stack [{}] is in {} state and can not be deleted",
-            stack.name,
-            stack.status.as_str()
-        )));
-    }
-    let role = role_arn.or(stack.role_arn.as_deref());
-    stack.caller = acting(world, caller, role)?;
-    let now = world.now();
-    stack.turn(
-        now,
-        Status::DeleteInProgress,
-        Some("User Initiated".to_owned()),
-    );
-    stack.work = Some(deletion(&stack, Goal::Delete, now, retained));
-    state_mut(world, &place)?
-        .stacks
-        .insert(stack.id.clone(), stack);
-    settle_until(world, now);
-    Ok(())
-}
-
-/// Gives up a creation: what runs ends, then everything is deleted.
-fn abandon(world: &mut World, place: &Place, mut stack: Stack) -> Result<(), AwsError> {
-    let now = world.now();
-    stack.on_failure = OnFailure::Delete;
-    for step in stack.work.iter_mut().flat_map(|work| &mut work.steps) {
-        if matches!(step.state, StepState::Waiting) {
-            step.state = StepState::Skipped;
-        }
-    }
-    state_mut(world, place)?
-        .stacks
-        .insert(stack.id.clone(), stack);
-    settle_until(world, now);
-    Ok(())
-}
-
 /// All stacks of a region, newest first.
 pub(crate) fn all<'w>(world: &'w World, place: &Place) -> Vec<&'w Stack> {
     let mut stacks: Vec<&Stack> = state(world, place)
@@ -488,46 +288,4 @@ pub(crate) fn all<'w>(world: &'w World, place: &Place) -> Vec<&'w Stack> {
         .collect();
     stacks.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
     stacks
-}
-
-/// A template as the console's review form shows it.
-#[derive(Debug, Clone)]
-pub(crate) struct Form {
-    pub description: Option<String>,
-    pub capability: Option<&'static str>,
-    pub parameters: Vec<FormParameter>,
-    /// Logical ids and types.
-    pub resources: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct FormParameter {
-    pub name: String,
-    pub default: Option<String>,
-    pub description: Option<String>,
-    pub no_echo: bool,
-}
-
-/// What a form for this template asks.
-pub(crate) fn describe_form(world: &World, source: &Source) -> Result<Form, AwsError> {
-    let template = parse(&fetch(world, source)?)?;
-    Ok(Form {
-        description: template.description.clone(),
-        capability: template.capability(),
-        parameters: template
-            .parameters
-            .iter()
-            .map(|(name, parameter)| FormParameter {
-                name: name.clone(),
-                default: parameter.default.clone(),
-                description: parameter.description.clone(),
-                no_echo: parameter.no_echo,
-            })
-            .collect(),
-        resources: template
-            .resources
-            .iter()
-            .map(|(name, declared)| (name.clone(), declared.type_name.clone()))
-            .collect(),
-    })
 }

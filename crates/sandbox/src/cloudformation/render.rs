@@ -1,7 +1,8 @@
 //! Answers as XML.
 
+use super::parameters::Parameter;
 use super::stack::{Event, Stack, StackResource};
-use super::template::{Parameter, Template};
+use super::template::Template;
 use crate::wire::Xml;
 
 /// What is shown for a parameter that must not be shown.

@@ -272,7 +272,7 @@ impl StackResource {
     /// What `Ref` gives and events show; empty before there is anything.
     pub(crate) fn physical_id(&self) -> String {
         self.parts.first().map_or_else(String::new, |part| {
-            super::run::reference(&part.type_name, &part.identifier)
+            super::moves::reference(&part.type_name, &part.identifier)
         })
     }
 }

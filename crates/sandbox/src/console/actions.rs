@@ -33,7 +33,13 @@ pub(super) async fn create(
     }
     match create_stack(&mut guard, &session, &fields) {
         Ok(id) => redirect(&session, &id),
-        Err(error) => review_page(&guard, &session, &fields, Some(&error.message)),
+        Err(error) => review_page(
+            &guard,
+            &shared.endpoint_url(),
+            &session,
+            &fields,
+            Some(&error.message),
+        ),
     }
 }
 

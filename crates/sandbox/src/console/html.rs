@@ -44,12 +44,12 @@ font:16px/1.5 system-ui,sans-serif}\
 border-bottom:1px solid var(--line)}\
 main{max-width:56rem;margin:0 auto;padding:1.5rem 1rem 4rem}\
 h1{font-size:1.5rem;margin:.2rem 0 1rem}h2{font-size:1.1rem;margin:1.5rem 0 .5rem}\
-.card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem;margin:0 0 1rem}\
+.card>h2:first-child{margin-top:0}th:first-child,td:first-child{padding-left:0}form.bar label{margin:0}.card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem;margin:0 0 1rem}\
 .bar{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center;justify-content:space-between}\
 label{display:block;font-weight:600;margin:.75rem 0 .2rem}\
 input[type=text],input[type=password],select{width:100%;padding:.5rem;border:1px solid var(--line);\
 border-radius:.4rem;background:var(--page);color:var(--ink);font:inherit}\
-select{width:auto}.hint{color:var(--soft);font-size:.9rem;margin:.2rem 0}\
+select{width:auto}.hint{color:var(--soft);font-size:.9rem;margin:.2rem 0}main>.hint{margin-bottom:1rem}\
 .check{display:flex;gap:.6rem;align-items:flex-start;font-weight:400}\
 button,.button{background:var(--accent);color:light-dark(#fff,#0b1420);border:0;border-radius:.4rem;\
 padding:.55rem 1.1rem;font:inherit;font-weight:600;cursor:pointer;text-decoration:none;display:inline-block}\

@@ -199,12 +199,13 @@ pub(super) async fn review(
 ) -> Response {
     let world = shared.world();
     let session = Session::read(&world, &headers, &fields);
-    review_page(&world, &session, &fields, None)
+    review_page(&world, &shared.endpoint_url(), &session, &fields, None)
 }
 
 /// The review page, after a refused attempt with the reason.
 pub(super) fn review_page(
     world: &World,
+    endpoint: &str,
     session: &Session,
     fields: &Fields,
     refused: Option<&str>,
@@ -235,9 +236,10 @@ pub(super) fn review_page(
                 &mut html,
                 format_args!(
                     "<div class=\"card error\" id=\"error\" role=\"alert\">{}</div><p class=\"hint\">\
-                     The link's templateURL must name an object of this sandbox, under \
-                     /templates/&lt;bucket&gt;/&lt;key&gt;.</p>",
-                    e(&error.message)
+                     The link's templateURL must name an object of this sandbox: \
+                     <code>{}/templates/&lt;bucket&gt;/&lt;key&gt;</code></p>",
+                    e(&error.message),
+                    e(endpoint)
                 ),
             );
             StatusCode::BAD_REQUEST

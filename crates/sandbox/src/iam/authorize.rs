@@ -191,7 +191,7 @@ pub(crate) fn complete(
         .set("aws:PrincipalArn", caller.principal_arn())
         .set("aws:userid", &caller.user_id)
         .set("aws:PrincipalIsAWSService", "false")
-        .set("aws:ViaAWSService", "false")
+        .default_to("aws:ViaAWSService", "false")
         // The sandbox stands for an https endpoint.
         .set("aws:SecureTransport", "true")
         .default_to("aws:SourceIp", "127.0.0.1");

@@ -1,6 +1,8 @@
 //! Virtual networks, subnets and gateways.
 
 use super::Rules;
+use super::addresses::{Address, NatGateway};
+use super::cidr::{Cidr, block};
 use super::generic;
 use crate::cloudcontrol::env::{Env, text};
 use crate::cloudcontrol::failure::Failure;
@@ -8,13 +10,17 @@ use crate::cloudcontrol::state::{Resource, Reveal};
 use crate::cloudcontrol::targets::noun;
 use crate::types::{Model, TypeInfo, set_default};
 use serde_json::json;
-use std::net::Ipv4Addr;
 
 pub(super) const VPC: &str = "AWS::EC2::VPC";
+
 pub(super) const SUBNET: &str = "AWS::EC2::Subnet";
+
 pub(super) const GATEWAY: &str = "AWS::EC2::InternetGateway";
+
 pub(super) const ATTACHMENT: &str = "AWS::EC2::VPCGatewayAttachment";
+
 pub(super) const NAT: &str = "AWS::EC2::NatGateway";
+
 pub(super) const EIP: &str = "AWS::EC2::EIP";
 
 pub(super) fn of(type_name: &str) -> Option<&'static dyn Rules> {
@@ -37,53 +43,6 @@ pub(super) fn ec2_arn(env: &Env<'_>, type_name: &str, identifier: Option<&str>) 
 
 pub(super) fn new_id(env: &Env<'_>, prefix: &str) -> String {
     format!("{prefix}-0{}", env.hex(16))
-}
-
-/// An IPv4 network in CIDR notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cidr {
-    first: u32,
-    last: u32,
-    bits: u32,
-}
-
-impl Cidr {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/')?;
-        let address = u32::from(address.parse::<Ipv4Addr>().ok()?);
-        let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
-        let size = 1u64 << (32 - bits);
-        // AWS canonicalises host bits away; a caller that relies on it would
-        // see another block than it asked for, so the sandbox refuses.
-        if u64::from(address) % size != 0 {
-            return None;
-        }
-        let last = u32::try_from(u64::from(address) + size - 1).ok()?;
-        Some(Self {
-            first: address,
-            last,
-            bits,
-        })
-    }
-
-    fn contains(self, other: Self) -> bool {
-        self.first <= other.first && other.last <= self.last
-    }
-
-    fn overlaps(self, other: Self) -> bool {
-        self.first <= other.last && other.first <= self.last
-    }
-
-    /// An address inside that AWS does not reserve.
-    pub(super) fn host(self, offset: u64) -> Ipv4Addr {
-        let usable = u64::from(self.last - self.first).saturating_sub(5).max(1);
-        let step = u32::try_from(4 + offset % usable).unwrap_or(4);
-        Ipv4Addr::from(self.first.saturating_add(step))
-    }
-}
-
-fn block(text: Option<&str>) -> Option<Cidr> {
-    Cidr::parse(text?)
 }
 
 struct Vpc;
@@ -249,7 +208,7 @@ impl Rules for Subnet {
     fn check_delete(&self, env: &Env<'_>, resource: &Resource) -> Result<(), Failure> {
         let id = resource.identifier.as_str();
         let in_groups =
-            super::rds::uses_subnet(env, id) || super::elasticache::uses_subnet(env, id);
+            super::rds_groups::uses_subnet(env, id) || super::elasticache::uses_subnet(env, id);
         if in_groups || env.user_of(id, &IN_SUBNET).is_some() {
             return Err(dependency(env, "subnet", id));
         }
@@ -367,106 +326,6 @@ pub(super) fn zones(env: &Env<'_>, subnets: &[&str]) -> Vec<String> {
     zones
 }
 
-struct Address;
-
-impl Rules for Address {
-    fn fill(&self, env: &Env<'_>, _: &str, _: &TypeInfo, model: &mut Model) {
-        set_default(model, "AllocationId", new_id(env, "eipalloc"));
-        // 192.0.2.0/24, 198.51.100.0/24 and 203.0.113.0/24 are for examples,
-        // too few to be unique; 100.64.0.0/10 is routed nowhere either.
-        let address = format!(
-            "100.{}.{}.{}",
-            64 + env.below(64),
-            env.below(256),
-            1 + env.below(254)
-        );
-        set_default(model, "PublicIp", address);
-        set_default(model, "Domain", "vpc");
-        set_default(model, "PublicIpv4Pool", "amazon");
-        let border = env.place.region.clone();
-        set_default(model, "NetworkBorderGroup", border);
-    }
-
-    fn check_delete(&self, env: &Env<'_>, resource: &Resource) -> Result<(), Failure> {
-        let allocation = text(&resource.properties, "AllocationId").unwrap_or_default();
-        let used = [(NAT, "AllocationId"), (NAT, "SecondaryAllocationIds")];
-        match env.user_of(allocation, &used) {
-            Some(_) => Err(env.ec2_invalid(&format!(
-                "You do not have permission to access the specified resource: the address with \
-                 allocation id {allocation} is in use."
-            ))),
-            None => Ok(()),
-        }
-    }
-
-    fn arn(&self, env: &Env<'_>, model: &Model) -> String {
-        ec2_arn(env, EIP, text(model, "AllocationId"))
-    }
-}
-
-struct NatGateway;
-
-impl Rules for NatGateway {
-    fn reveal(&self) -> Reveal {
-        Reveal::WhenStarted
-    }
-
-    fn fill(&self, env: &Env<'_>, _: &str, _: &TypeInfo, model: &mut Model) {
-        set_default(model, "NatGatewayId", format!("nat-0{}", env.hex(16)));
-        set_default(model, "ConnectivityType", "public");
-        if let Some(subnet) = text(model, "SubnetId").map(str::to_owned) {
-            if let Some(vpc) = vpc_of_subnet(env, &subnet) {
-                set_default(model, "VpcId", vpc);
-            }
-            let range = env
-                .find(SUBNET, &subnet)
-                .and_then(|subnet| block(text(&subnet.properties, "CidrBlock")));
-            if let Some(range) = range {
-                set_default(
-                    model,
-                    "PrivateIpAddress",
-                    range.host(env.below(200)).to_string(),
-                );
-            }
-        }
-        set_default(model, "EniId", new_id(env, "eni"));
-    }
-
-    fn check_create(&self, env: &Env<'_>, model: &Model) -> Result<(), Failure> {
-        let subnet = text(model, "SubnetId").unwrap_or_default();
-        if !env.exists(SUBNET, subnet) {
-            return Err(env.ec2_missing("subnet ID", subnet));
-        }
-        if text(model, "ConnectivityType") == Some("private") {
-            return Ok(());
-        }
-        let Some(allocation) = text(model, "AllocationId") else {
-            return Err(env.ec2_invalid("The request must contain the parameter allocationId"));
-        };
-        let known = env
-            .all(EIP)
-            .iter()
-            .any(|address| text(&address.properties, "AllocationId") == Some(allocation));
-        if !known {
-            return Err(env.ec2_missing("allocation ID", allocation));
-        }
-        if env.user_of(allocation, &[(NAT, "AllocationId")]).is_some() {
-            return Err(env.ec2_invalid(&format!(
-                "Elastic IP address [{allocation}] is already associated"
-            )));
-        }
-        let vpc = text(model, "VpcId").unwrap_or_default();
-        if !has_gateway(env, vpc) {
-            return Err(env.ec2_invalid(&format!("Network {vpc} has no Internet gateway attached")));
-        }
-        Ok(())
-    }
-
-    fn arn(&self, env: &Env<'_>, model: &Model) -> String {
-        ec2_arn(env, NAT, text(model, "NatGatewayId"))
-    }
-}
-
 /// Checks that subnets and security groups exist, as most services do.
 pub(super) fn check_placement(
     env: &Env<'_>,
@@ -497,21 +356,4 @@ pub(super) fn fill_with_id(
 ) {
     set_default(model, property, new_id(env, prefix));
     generic::fill(env, type_name, info, model);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_contain_and_overlap() {
-        let network = Cidr::parse("10.0.0.0/16").unwrap();
-        let inside = Cidr::parse("10.0.4.0/24").unwrap();
-        let outside = Cidr::parse("10.1.0.0/24").unwrap();
-        assert!(network.contains(inside) && !network.contains(outside));
-        assert!(Cidr::parse("10.0.4.128/25").unwrap().overlaps(inside));
-        assert!(!outside.overlaps(inside));
-        assert_eq!(Cidr::parse("10.0.0.1/16"), None);
-        assert_eq!(Cidr::parse("10.0.0.0/33"), None);
-    }
 }

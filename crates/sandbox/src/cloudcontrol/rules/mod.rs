@@ -1,6 +1,8 @@
 //! What is particular about each type: names and ids, what must exist before
 //! it, what a read adds, what stands in the way of its deletion.
 
+mod addresses;
+mod cidr;
 mod ec2;
 mod ecs;
 mod elasticache;
@@ -10,6 +12,7 @@ mod iam;
 mod messaging;
 mod network;
 mod rds;
+mod rds_groups;
 mod registry;
 mod s3;
 mod secrets;
@@ -96,4 +99,41 @@ pub(crate) fn of(type_name: &str) -> &'static dyn Rules {
         .or_else(|| elasticache::of(type_name))
         .or_else(|| messaging::of(type_name))
         .unwrap_or_else(|| generic::of(type_name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudcontrol::env::Place;
+    use crate::config::Config;
+    use crate::types;
+    use crate::world::World;
+
+    #[test]
+    fn every_type_gets_an_identifier_and_an_arn() {
+        let world = World::create(&Config::default());
+        let account = world.accounts.keys().next().unwrap();
+        let place = Place::new(account, "eu-west-1");
+        let env = Env::new(&world, &place, world.now());
+        for type_name in types::names() {
+            let info = types::lookup(type_name).unwrap();
+            // As little as a caller can give.
+            let mut model: Model = info
+                .required
+                .iter()
+                .chain(&info.primary_identifier)
+                .filter(|name| !info.is_read_only(name))
+                .map(|name| (name.clone(), "given".into()))
+                .collect();
+            if type_name == "AWS::EC2::Route" {
+                model.insert("DestinationCidrBlock".into(), "0.0.0.0/0".into());
+            }
+            of(type_name).fill(&env, type_name, info, &mut model);
+            let identifier = info.identifier(&model);
+            assert!(identifier.is_some(), "{type_name}: {model:?}");
+            let arn = of(type_name).arn(&env, &model);
+            let policy = type_name.ends_with("InlinePolicy") || type_name.ends_with("Subscription");
+            assert!(arn.starts_with("arn:aws:") || policy, "{type_name}: {arn}");
+        }
+    }
 }
