@@ -215,3 +215,25 @@ async fn types_without_rules_of_their_own_follow_the_table() {
     }
     assert_eq!(cloud.list(LOG_GROUP, None).await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_service_linked_role_is_made_once() {
+    let sandbox = still().await;
+    let cloud = Cloud::of_customer(&sandbox);
+    let kind = "AWS::IAM::ServiceLinkedRole";
+    let wanted = json!({"AWSServiceName": "ecs.amazonaws.com"});
+    let role = cloud.create(kind, wanted.clone()).await;
+    assert_eq!(role, "AWSServiceRoleForECS");
+    sandbox
+        .iam(&cloud.who, "GetRole", &[("RoleName", &role)])
+        .await
+        .expect_ok();
+    let (code, text) = cloud.fails(kind, wanted).await;
+    assert_eq!(code, "InvalidRequest");
+    assert!(text.contains("has been taken"), "{text}");
+    cloud.delete(kind, &role).await;
+    let gone = sandbox
+        .iam(&cloud.who, "GetRole", &[("RoleName", &role)])
+        .await;
+    assert_eq!(gone.code(), "NoSuchEntity");
+}

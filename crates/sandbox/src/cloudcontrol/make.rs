@@ -36,7 +36,7 @@ pub(super) fn bring_into_being(
             |stack| CreatedBy::Stack(stack.to_owned()),
         ),
     };
-    link_service_role(world, request);
+    link_service_role(world, request, &model);
     insert(
         world,
         request.place,
@@ -129,30 +129,38 @@ pub(crate) fn without_secrets(model: &Model) -> Model {
     kept
 }
 
-/// Creates the service-linked role that the service makes on first use.
-pub(super) fn link_service_role(world: &mut World, request: &Request<'_>) {
-    let Some(linked) = types::service_linked_role(request.type_name) else {
-        return;
+/// Creates the service-linked role that a service makes on first use, or that
+/// somebody asked for by its own type.
+fn link_service_role(world: &mut World, request: &Request<'_>, model: &Model) {
+    let asked = (
+        super::env::text(model, "AWSServiceName"),
+        super::env::text(model, "RoleName"),
+    );
+    let (service, name) = match (types::service_linked_role(request.type_name), asked) {
+        (Some(linked), _) => (linked.service.as_str(), linked.role.as_str()),
+        (None, (Some(service), Some(name))) if request.type_name == rules::SERVICE_LINKED_ROLE => {
+            (service, name)
+        }
+        _ => return,
     };
-    if permissions::has_role(world, request.place, &linked.role) {
+    if permissions::has_role(world, request.place, name) {
         return;
     }
     let moment = moment(world, request.at);
     let trust = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": "sts:AssumeRole",
-        "Principal": {"Service": linked.service}}]});
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}]});
     if let Some(account) = world.accounts.get_mut(&request.place.account) {
         let made = account.iam.create_role(
             &moment,
             NewRole {
-                name: linked.role.clone(),
-                path: format!("/aws-service-role/{}/", linked.service),
+                name: name.to_owned(),
+                path: format!("/aws-service-role/{service}/"),
                 trust: trust.to_string(),
                 ..NewRole::default()
             },
         );
         if let Err(error) = made {
-            tracing::warn!(%error, role = linked.role, "no service-linked role");
+            tracing::warn!(%error, role = name, "no service-linked role");
         }
     }
 }

@@ -1,4 +1,19 @@
 //! Cloud Control: every resource type through one asynchronous protocol.
+//!
+//! What is simulated is our reading of AWS's documentation. Where it is known
+//! to be coarser than AWS:
+//! - An operation takes effect when it is accepted; only its end takes time.
+//! - A list returns identifiers only; AWS returns more for some types.
+//! - A network's default security group, main route table and default network
+//!   ACL have ids but are no resources of their own. Neither is the secret of a
+//!   managed master password. A deleted database leaves no final snapshot.
+//! - A security group shows its inline rules only, not those that other
+//!   resources added.
+//! - Deleted secrets and keys are gone from every answer, although AWS still
+//!   describes them until their window ends; a secret's name stays taken.
+//! - Bucket, key and queue policies are stored, not evaluated.
+//! - Quotas are not counted, except those of IAM.
+//! - Durations of updates and deletions are estimates: half of a creation's.
 
 mod admin;
 mod api;

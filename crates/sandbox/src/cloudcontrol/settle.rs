@@ -211,6 +211,11 @@ pub(super) fn remove(
         }
         return;
     }
+    if type_name == rules::SERVICE_LINKED_ROLE
+        && let Err(error) = account.iam.remove_role(identifier)
+    {
+        tracing::debug!(%error, identifier, "no such role any more");
+    }
     let Some(region) = account.cloudcontrol.get_mut(&home) else {
         return;
     };

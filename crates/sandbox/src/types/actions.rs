@@ -75,8 +75,8 @@ pub fn service_linked_role(type_name: &str) -> Option<&'static ServiceLinkedRole
 }
 
 /// The actions that the handler calls, sorted, each once.
-/// `iam:CreateServiceLinkedRole` is left out: whether it is needed depends on
-/// the account (see [`service_linked_role`]).
+/// `iam:CreateServiceLinkedRole` is left out where it is not the point: whether
+/// it is needed depends on the account (see [`service_linked_role`]).
 pub fn needed_actions(type_name: &str, info: &TypeInfo, change: Change<'_>) -> Vec<String> {
     static NONE: OnceLock<Handler> = OnceLock::new();
     let handler = overlay()
@@ -89,7 +89,9 @@ pub fn needed_actions(type_name: &str, info: &TypeInfo, change: Change<'_>) -> V
         .into_iter()
         .flatten()
         .filter(|action| !overlay().pseudo.contains_key(*action))
-        .filter(|action| *action != "iam:CreateServiceLinkedRole")
+        .filter(|action| {
+            *action != "iam:CreateServiceLinkedRole" || type_name == "AWS::IAM::ServiceLinkedRole"
+        })
         .filter(|action| !handler.unused.contains_key(*action))
         .filter(|action| match handler.when.get(*action) {
             Some(paths) => paths

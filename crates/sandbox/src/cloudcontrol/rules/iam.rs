@@ -10,7 +10,7 @@ use crate::types::{Model, TypeInfo, set_default};
 
 const INSTANCE_PROFILE: &str = "AWS::IAM::InstanceProfile";
 const OIDC_PROVIDER: &str = "AWS::IAM::OIDCProvider";
-const SERVICE_LINKED_ROLE: &str = "AWS::IAM::ServiceLinkedRole";
+pub(crate) const SERVICE_LINKED_ROLE: &str = "AWS::IAM::ServiceLinkedRole";
 
 pub(super) fn of(type_name: &str) -> Option<&'static dyn Rules> {
     Some(match type_name {
@@ -209,6 +209,21 @@ impl Rules for ServiceLinkedRole {
             format!("AWSServiceRoleFor{stem}")
         });
         set_default(model, "RoleName", name);
+    }
+
+    fn check_create(&self, env: &Env<'_>, model: &Model) -> Result<(), Failure> {
+        let name = text(model, "RoleName").unwrap_or_default();
+        if !env.exists(ROLE, name) {
+            return Ok(());
+        }
+        Err(Failure::invalid(env.service_message(
+            "Iam",
+            400,
+            &format!(
+                "Service role name {name} has been taken in this account, please try a different \
+                 suffix."
+            ),
+        )))
     }
 
     fn arn(&self, env: &Env<'_>, model: &Model) -> String {

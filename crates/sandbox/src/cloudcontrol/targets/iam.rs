@@ -89,6 +89,11 @@ pub(super) fn asks(asked: &Asked<'_, '_>) -> Vec<Ask> {
             attached_to(asked)
         }
         _ if type_name == ROLE || type_name == ROLE_POLICY => vec![on_role(asked)],
+        "CreateServiceLinkedRole" => {
+            let (arn, mut context) = asked.own();
+            context.set("iam:AWSServiceName", asked.text("AWSServiceName"));
+            vec![(arn, context)]
+        }
         _ => vec![asked.own()],
     }
 }
