@@ -95,8 +95,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// Serde's message names fields and expected types. It may repeat a value, so
-/// types that hold secrets never come through here.
+/// Serde's message names fields and expected types.
 fn not_readable(fault: &serde_json::Error) -> Error {
     let position = Position {
         line: u32::try_from(fault.line()).unwrap_or(u32::MAX),
@@ -105,13 +104,31 @@ fn not_readable(fault: &serde_json::Error) -> Error {
     let message = fault.to_string();
     let message = message
         .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(message, _)| message)
-        .to_owned();
+        .map_or(message.as_str(), |(message, _)| message);
+    let message = without_values(message);
     malformed(format!("the body cannot be read: {message}")).with_violation(
         "",
         message,
         Some(position),
     )
+}
+
+/// Serde repeats a value that does not fit. It may be a secret that was put
+/// into the wrong field, and answers are kept in logs of others.
+fn without_values(message: &str) -> String {
+    let quoted = |quote: char| {
+        let start = message.find(quote)?;
+        let end = message[start + 1..].find(quote)? + start + 1;
+        Some(format!("{}…{}", &message[..=start], &message[end..]))
+    };
+    let hidden = if message.starts_with("unknown variant") {
+        quoted('`')
+    } else if message.starts_with("invalid ") {
+        quoted('"')
+    } else {
+        None
+    };
+    hidden.unwrap_or_else(|| message.to_owned())
 }
 
 /// No body, or an empty JSON object: commands that take nothing.

@@ -73,8 +73,17 @@ fn complete(document: &mut OpenApi) {
     )]);
 }
 
-/// Any error of any route.
+/// What every operation has: descriptions of its answers, which OpenAPI asks
+/// for, and any error of any route.
 fn common(operation: &mut Operation) {
+    let summary = operation.summary.clone().unwrap_or_default();
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            response.description.clone_from(&summary);
+        }
+    }
     let problem = ResponseBuilder::new()
         .description("The problem, with a stable code and the next step")
         .content(

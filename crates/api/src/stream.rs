@@ -22,7 +22,8 @@ use tokio::time::Instant;
 
 const LOOK: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// A token revoked while its stream is open closes it within this.
+/// A token revoked in another replica closes its streams within this; in this
+/// one, at once.
 const REAUTHENTICATE: Duration = Duration::from_secs(20);
 
 /// What a stream tells.
@@ -59,7 +60,8 @@ struct Flow<S> {
     notices: Subscription,
     ready: VecDeque<Event>,
     over: bool,
-    authenticated: Instant,
+    /// `None`: must be proved before the next look.
+    authenticated: Option<Instant>,
     _slot: StreamSlot,
 }
 
@@ -82,7 +84,7 @@ pub(crate) async fn answer<S: Source>(
         notices,
         ready: first.into(),
         over,
-        authenticated: Instant::now(),
+        authenticated: Some(Instant::now()),
         _slot: slot,
     };
     let sse = Sse::new(events(flow)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
@@ -129,6 +131,10 @@ impl<S: Source> Flow<S> {
                 self.over = true;
                 return false;
             };
+            if let Notice::Access = notice {
+                self.authenticated = None;
+                return true;
+            }
             match self.source.hear(&notice) {
                 Heard::Nothing => {}
                 Heard::Look => return true,
@@ -141,9 +147,10 @@ impl<S: Source> Flow<S> {
     }
 
     async fn look(&mut self) -> Result<()> {
-        if self.authenticated.elapsed() >= REAUTHENTICATE {
+        let recently = |at: Instant| at.elapsed() < REAUTHENTICATE;
+        if !self.authenticated.is_some_and(recently) {
             self.actor = access::refresh(&self.app, &self.actor).await?;
-            self.authenticated = Instant::now();
+            self.authenticated = Some(Instant::now());
         }
         let (events, over) = self.source.look(&self.app, &self.actor).await?;
         self.ready.extend(events);

@@ -54,6 +54,9 @@ pub enum Notice {
     Retained {
         retained_id: RetainedId,
     },
+    /// A token was revoked or a member changed: who listens must prove again
+    /// who they are.
+    Access,
     /// More happened than could be told: read again whatever is shown.
     Missed,
 }

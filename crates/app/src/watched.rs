@@ -69,6 +69,10 @@ fn read(writes: &[Write]) -> Told {
                     connection_id: run.connection_id.clone(),
                 },
             ),
+            Write::RevokeToken {
+                organization_id, ..
+            } => (organization_id, Notice::Access),
+            Write::PutMember(one) => (&one.organization_id, Notice::Access),
             Write::PutApplication(one) => (
                 &one.organization_id,
                 Notice::Application {

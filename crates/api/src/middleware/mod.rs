@@ -44,6 +44,7 @@ pub(crate) fn common(router: Router<Shared>) -> Router<Shared> {
     });
     router.layer(
         ServiceBuilder::new()
+            .map_request(without_request_id)
             .layer(SetRequestIdLayer::new(REQUEST_ID, Numbered::default()))
             .layer(TraceLayer::new_for_http().make_span_with(span))
             .layer(PropagateRequestIdLayer::new(REQUEST_ID)),
@@ -60,8 +61,13 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
     tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
 }
 
-/// Counts in this process: enough to find a request in this process's log. A
-/// client's own id is replaced, since it would be written to the log as it is.
+/// A client's own id would be written to the log as it is.
+fn without_request_id<B>(mut request: Request<B>) -> Request<B> {
+    request.headers_mut().remove(REQUEST_ID);
+    request
+}
+
+/// Counts in this process: enough to find a request in this process's log.
 #[derive(Clone, Default)]
 struct Numbered(std::sync::Arc<AtomicU64>);
 

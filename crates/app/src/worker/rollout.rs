@@ -10,7 +10,7 @@ use landfall_model::{
     error::Result,
     id::RolloutId,
     journal::{EventKind, Stream},
-    rollout::Rollout,
+    rollout::{Rollout, State},
     store::{StoreError, Write},
     work::Lease,
 };
@@ -123,15 +123,18 @@ async fn give_up(app: &App, lease: &Lease, rollout: &Rollout, why: &str) -> Resu
     let now = app.now();
     let from = rollout.state.as_str();
     rollout.state = match rollout.state {
-        queued @ landfall_model::rollout::State::Queued { .. } => queued.running(now),
-        state => Ok(state),
+        State::Queued { .. } => rollout
+            .state
+            .running(now)
+            .and_then(|running| running.failed(now, 0, 0)),
+        State::Canceling { .. } => rollout.state.canceled(now),
+        state => state.failed(now, 0, 0),
     }
-    .and_then(|state| state.failed(now, 0, 0))
     .map_err(|error| Error::internal("ending the rollout", error))?;
     rollout.version += 1;
     let stream = Stream::Rollout(rollout.id.clone());
-    let outcome = format!("failed: {why}");
-    let detail = json!({ "state": "failed", "from": from, "why": why });
+    let outcome = format!("{}: {why}", rollout.state.as_str());
+    let detail = json!({ "state": rollout.state.as_str(), "from": from, "why": why });
     let writes = vec![
         Write::Guard {
             lease: lease.clone(),

@@ -80,11 +80,12 @@ impl Shop {
             .unwrap()
             .unwrap();
         let now = self.world.app.now();
-        let running = match rollout.state {
-            queued @ rollout::State::Queued { .. } => queued.running(now).unwrap(),
-            state => state,
+        rollout.state = match rollout.state {
+            queued @ rollout::State::Queued { .. } => {
+                queued.running(now).unwrap().failed(now, 1, 0).unwrap()
+            }
+            canceling => canceling.canceled(now).unwrap(),
         };
-        rollout.state = running.failed(now, 1, 0).unwrap();
         rollout.version += 1;
         self.world
             .store

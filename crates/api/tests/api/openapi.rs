@@ -23,7 +23,7 @@ fn the_snapshot_is_current() {
         snapshot == document,
         "crates/api/openapi.json is not what is served ({first_difference}).\n\
          If the change is wanted, update it and review the difference:\n\
-         LANDFALL_UPDATE_OPENAPI=1 cargo test -p landfall-api --test openapi && git diff crates/api/openapi.json"
+         LANDFALL_UPDATE_OPENAPI=1 cargo test -p landfall-api --test api openapi && git diff crates/api/openapi.json"
     );
 }
 
@@ -37,7 +37,10 @@ fn the_document_is_openapi_3_1_and_every_reference_leads_somewhere() {
     assert!(references.len() > 100);
     for reference in references {
         let pointer = reference.trim_start_matches('#');
-        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
     }
 }
 
@@ -54,7 +57,8 @@ fn every_operation_has_a_unique_id_a_summary_and_a_problem() {
             assert!(ids.insert(id.to_owned()), "{what}: the id {id} is taken");
             assert!(operation["summary"].is_string(), "{what} has no summary");
             assert!(
-                operation["responses"]["default"]["content"]["application/problem+json"].is_object(),
+                operation["responses"]["default"]["content"]["application/problem+json"]
+                    .is_object(),
                 "{what} promises no problem+json"
             );
         }
@@ -72,7 +76,9 @@ fn collect_references(value: &serde_json::Value, found: &mut Vec<String>) {
                 .for_each(|member| collect_references(member, found));
         }
         serde_json::Value::Array(items) => {
-            items.iter().for_each(|item| collect_references(item, found));
+            items
+                .iter()
+                .for_each(|item| collect_references(item, found));
         }
         _ => {}
     }
