@@ -106,6 +106,11 @@ fn accidents() -> Vec<(Verb, &'static str, Fault)> {
             "AWS::EC2::Subnet",
             Fault::Refuse(failure(FailureKind::Throttled)),
         ),
+        (
+            Verb::Create,
+            "AWS::EC2::InternetGateway",
+            Fault::LeaveUnnamed(trouble.clone()),
+        ),
         (Verb::Create, "AWS::EC2::NatGateway", Fault::ForgetOperation),
         (Verb::Create, "AWS::ECS::Service", Fault::LoseAnswer),
     ]

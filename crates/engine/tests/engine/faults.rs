@@ -115,6 +115,46 @@ fn a_failure_that_leaves_a_resource_is_completed_not_repeated() {
 }
 
 #[test]
+fn a_failure_that_leaves_a_resource_and_does_not_say_so_is_found() {
+    let bench = Bench::new(35);
+    for type_name in [
+        "AWS::EC2::VPC",
+        "AWS::EC2::VPCGatewayAttachment",
+        "AWS::IAM::Role",
+    ] {
+        let fault = Fault::LeaveUnnamed(failure(FailureKind::Unavailable));
+        bench.cloud.fault(Verb::Create, type_name, fault);
+    }
+    let landing = bench.creation();
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    bench.assert_landed(&landing);
+    let story = bench.story(&landing, "network.vpc");
+    assert!(matches!(story.last(), Some(EventKind::Adopted { .. })));
+}
+
+#[test]
+fn a_refused_creation_does_not_take_what_others_have_under_that_name() {
+    let bench = Bench::new(36);
+    let theirs = serde_json::json!({"BucketName": "landfall-files"});
+    bench
+        .cloud
+        .plant("AWS::S3::Bucket", "landfall-files", theirs, true);
+    let refused = failing(FailureKind::Denied, false);
+    bench.cloud.fault(Verb::Create, "AWS::S3::Bucket", refused);
+    let landing = bench.creation();
+    for kind in [FailureKind::Denied, FailureKind::AlreadyExists] {
+        let Some(RunEnd::Failed { failed, .. }) = bench.start(&landing, 0) else {
+            panic!("it fails");
+        };
+        // Denied before the name was looked at; then the name is taken.
+        assert_eq!(failed[&at("files.bucket")].kind, kind);
+        bench.assert_nothing_lost();
+        bench.resume(&landing);
+    }
+    assert_eq!(bench.cloud.requests(Verb::Update).len(), 0);
+}
+
+#[test]
 fn a_failure_for_good_that_leaves_a_resource_records_it() {
     let bench = Bench::new(23);
     bench.cloud.fault(

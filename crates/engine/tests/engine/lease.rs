@@ -42,6 +42,30 @@ fn a_worker_that_slept_too_long_stops_without_a_word() {
 }
 
 #[test]
+fn a_lease_taken_over_unseen_stops_the_worker_at_its_next_write() {
+    let bench = Bench::new(63);
+    let memory = bench.memory.clone().unwrap();
+    let landing = bench.creation();
+    let engine = bench.engine();
+    let lease = bench.claim("rollout").unwrap();
+    let rollout = bench.rollout(&landing);
+    let take = async {
+        bench.sim.clock.sleep(Duration::from_millis(4_100)).await;
+        memory.take_over();
+        let now = bench.sim.clock.now();
+        (bench.cloud.requests(Verb::Create).len(), now)
+    };
+    let both = futures::future::join(bench.work(&engine, &landing, lease, rollout), take);
+    let (ended, (calls, at)) = bench.sim.drive(both).unwrap();
+    assert_eq!(ended.unwrap(), RunEnd::Interrupted(Interruption::LeaseLost));
+    // Long before a heartbeat found out.
+    assert!(bench.now().millis_since(at) < 5_000);
+    assert_eq!(bench.cloud.requests(Verb::Create).len(), calls);
+    let events = bench.events(&landing);
+    assert!(events.iter().all(|event| event.at <= at));
+}
+
+#[test]
 fn a_shutdown_gives_the_work_back_at_once() {
     let bench = Bench::new(62);
     let landing = bench.creation();

@@ -47,6 +47,8 @@ pub enum Fault {
     /// The operation fails. `leaves`: the resource is there all the same (for
     /// an update: changed), and the failure names it.
     FailOperation { failure: Failure, leaves: bool },
+    /// The same, but the failure does not name what it left.
+    LeaveUnnamed(Failure),
     /// Like `leaves`, and one property was not set yet.
     LeavePartial { failure: Failure, without: String },
     /// The operation never ends.
@@ -360,7 +362,10 @@ impl Inner {
         let operation = &self.operations[id];
         Ok(Progress {
             operation: OperationId(id.to_owned()),
-            identifier: operation.identifier.clone(),
+            identifier: match operation.fault {
+                Some(Fault::LeaveUnnamed(_)) => None,
+                _ => operation.identifier.clone(),
+            },
             status: match &operation.over {
                 None => Status::Running { retry_after: None },
                 Some(Ok(())) => Status::Succeeded,
@@ -415,23 +420,20 @@ impl Inner {
             }
             return Ok(());
         };
-        if let Some((name, _)) = naming(&type_name) {
-            let taken = self.held.iter().any(|((other, _), held)| {
-                other == &type_name && held.properties[name] == properties[name]
-            });
-            if taken {
-                // The one that is there is not named as the result of this one.
-                operation.identifier = None;
-                return Err(failure(FailureKind::AlreadyExists));
-            }
-        }
         if let Some(Fault::FailOperation {
             failure,
             leaves: false,
         }) = &operation.fault
         {
-            operation.identifier = None;
             return Err(failure.clone());
+        }
+        if let Some((name, _)) = naming(&type_name) {
+            let taken = self.held.iter().any(|((other, _), held)| {
+                other == &type_name && held.properties[name] == properties[name]
+            });
+            if taken {
+                return Err(failure(FailureKind::AlreadyExists));
+            }
         }
         self.counter += 1;
         let counter = self.counter;
@@ -466,6 +468,10 @@ impl Inner {
                 leaves: true,
             })
             | Some(Fault::LeavePartial { failure, .. }) => Err(failure),
+            Some(Fault::LeaveUnnamed(failure)) => {
+                operation.identifier = None;
+                Err(failure)
+            }
             Some(Fault::FailOperation { failure, .. }) => return Err(failure),
             other => {
                 operation.fault = other;
