@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub const BOX_WIDTH: i32 = 190;
-pub const BOX_HEIGHT: i32 = 44;
-const COLUMN: i32 = BOX_WIDTH + 56;
-const ROW: i32 = BOX_HEIGHT + 14;
+pub const BOX_WIDTH: i32 = 218;
+pub const BOX_HEIGHT: i32 = 42;
+const COLUMN: i32 = BOX_WIDTH + 48;
+const ROW: i32 = BOX_HEIGHT + 10;
 const MARGIN: i32 = 12;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -53,7 +53,8 @@ pub async fn live(
             () = tokio::time::sleep(ANYWAY) => {}
         }
         tokio::time::sleep(BURST).await;
-        let event = Event::default().event("changed").data("");
+        // Browsers drop an event without data.
+        let event = Event::default().event("changed").data("again");
         Some((Ok::<_, Infallible>(event), listener))
     });
     Sse::new(events)

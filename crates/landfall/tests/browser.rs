@@ -288,7 +288,7 @@ async fn journey(browser: &Browser, demo: &Demo) {
     assert!(browser.count("#checks > li").await >= 15);
     assert_eq!(browser.count("#checks > li[data-outcome=fail]").await, 0);
     browser.picture("checks").await;
-    browser.goto(&connection_page).await;
+    browser.click("#continue").await;
     browser.find("#default_region option").await;
     let region = browser.find("#default_region").await;
     region.send_keys("eu-central-1").await.unwrap();

@@ -176,14 +176,17 @@ pub struct Retained {
 }
 
 impl Retained {
-    /// What a person types to approve the destruction: the last part of the
-    /// identifier, which is what the cloud's console shows as the name.
+    /// What a person types to approve the destruction: what the cloud's console
+    /// shows as the name. Of an ARN its last part; of an identifier of several
+    /// parts the ARN's, or else the last.
     pub fn typed_name(&self) -> &str {
         let id = self.identifier.as_str();
-        id.rsplit(['/', '|'])
-            .next()
-            .filter(|last| !last.is_empty())
-            .unwrap_or(id)
+        let mut parts = id.split('|');
+        let name = match parts.next() {
+            Some(arn) if arn.starts_with("arn:") => arn.rsplit(['/', ':']).next(),
+            first => parts.next_back().or(first),
+        };
+        name.filter(|name| !name.is_empty()).unwrap_or(id)
     }
 
     /// What an approval of its destruction binds to.
@@ -199,5 +202,77 @@ impl Retained {
             .join("\n")
             .as_bytes(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Entropy;
+
+    struct Zero;
+    impl Entropy for Zero {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    fn retained(identifier: &str) -> Retained {
+        let now = Timestamp::from_millis(1);
+        Retained {
+            id: RetainedId::at(now, &Zero),
+            organization_id: OrganizationId::at(now, &Zero),
+            connection_id: ConnectionId::at(now, &Zero),
+            environment_id: EnvironmentId::at(now, &Zero),
+            environment_name: "shop/production".into(),
+            address: Address::new("db.instance"),
+            type_name: "AWS::RDS::DBInstance".into(),
+            title: "Database".into(),
+            identifier: identifier.into(),
+            account_id: "123456789012".into(),
+            region: "eu-central-1".into(),
+            stateful: true,
+            reason: Reason::NoLongerWanted,
+            since: now,
+            monthly_cents: None,
+            state: State::Retained,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn the_typed_name_is_what_the_console_shows() {
+        for (identifier, name) in [
+            ("landfall-shop-db", "landfall-shop-db"),
+            (
+                "arn:aws:secretsmanager:eu-central-1:123456789012:secret:landfall-key-Ab12Cd",
+                "landfall-key-Ab12Cd",
+            ),
+            (
+                "arn:aws:ecs:eu-central-1:123456789012:service/shop/web|shop",
+                "web",
+            ),
+            ("rtb-0a1b|0.0.0.0/0", "0.0.0.0/0"),
+            ("203.0.113.7|eipalloc-0a1b", "eipalloc-0a1b"),
+            ("/landfall/shop/logs", "/landfall/shop/logs"),
+        ] {
+            assert_eq!(retained(identifier).typed_name(), name, "{identifier}");
+        }
+    }
+
+    #[test]
+    fn the_digest_is_of_this_resource_alone() {
+        assert_eq!(retained("a").digest(), retained("a").digest());
+        assert_ne!(retained("a").digest(), retained("b").digest());
+    }
+
+    #[test]
+    fn what_is_destroyed_or_forgotten_is_over() {
+        let forgotten = State::Retained.forgotten(Timestamp::from_millis(2), "a".into());
+        let forgotten = forgotten.unwrap();
+        assert!(!forgotten.is_open());
+        assert!(forgotten.clone().destroyed(Timestamp::from_millis(3)).is_err());
+        assert!(forgotten.forgotten(Timestamp::from_millis(3), "b".into()).is_err());
+        assert!(State::Retained.destroyed(Timestamp::from_millis(2)).is_err());
     }
 }

@@ -42,7 +42,7 @@ impl Diagram {
             .filter_map(|placed| {
                 let node = graph.nodes.get(&Address::new(placed.name.as_str()))?;
                 Some(Box {
-                    title: shortened(&node.title, 28),
+                    title: shortened(&node.title, 27),
                     kind: crate::show::kind(&node.type_name),
                     badge: badge(&node.address),
                     x: placed.x,
