@@ -164,10 +164,22 @@ impl Browser {
         }
     }
 
+    /// Again when it was replaced, or not in place yet, between finding and
+    /// clicking.
     async fn click(&self, css: &str) {
-        let element = self.find(css).await;
-        element.scroll_into_view().await.unwrap();
-        element.click().await.unwrap();
+        let started = Instant::now();
+        loop {
+            let element = self.find(css).await;
+            let clicked = match element.scroll_into_view().await {
+                Ok(()) => element.click().await,
+                Err(error) => Err(error),
+            };
+            match clicked {
+                Ok(()) => return,
+                Err(error) => assert!(started.elapsed() < PATIENCE, "{css}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     async fn fill(&self, css: &str, text: &str) {
@@ -311,7 +323,9 @@ async fn journey(browser: &Browser, demo: &Demo) {
     browser.picture("plan").await;
     browser.click("#approve").await;
     browser.find(".drawing g.running").await;
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    while browser.count(".drawing g.done").await < 12 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     browser.picture("rollout").await;
     browser.says("#state", "succeeded").await;
     browser.picture("succeeded").await;

@@ -71,6 +71,10 @@ impl Change {
     }
 }
 
+/// The reason of a resource that differs in nothing. Any other reason of
+/// [`Change::NoChange`] says why a difference is left.
+pub const AS_WANTED: &str = "as wanted";
+
 /// What a plan does with one address, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = PlannedAction)]
@@ -150,6 +154,14 @@ pub struct Plan {
     pub state: State,
     pub created_at: Timestamp,
     pub version: u64,
+}
+
+impl Action {
+    /// Whether a person should read it: it changes something, or says why a
+    /// difference is left as it is.
+    pub fn is_news(&self) -> bool {
+        !matches!(self.change, Change::NoChange { .. }) || self.reason != AS_WANTED
+    }
 }
 
 impl Plan {

@@ -1,6 +1,5 @@
 //! A plan for people to read. The plan itself, as JSON, is for programs.
 
-use crate::planner::AS_WANTED;
 use landfall_model::{
     driver::PatchOperation,
     plan::{Action, Change, Plan},
@@ -18,7 +17,7 @@ pub fn render(plan: &Plan) -> String {
         .iter()
         .filter(|action| {
             // A difference that is left is shown.
-            !matches!(action.change, Change::NoChange { .. }) || action.reason != AS_WANTED
+            action.is_news()
         })
         .collect();
     if !shown.is_empty() {
@@ -151,7 +150,7 @@ fn footer(out: &mut String, plan: &Plan) {
     let left = plan
         .actions
         .iter()
-        .filter(|it| matches!(it.change, Change::NoChange { .. }) && it.reason != AS_WANTED);
+        .filter(|it| matches!(it.change, Change::NoChange { .. }) && it.is_news());
     let left = u32::try_from(left.count()).unwrap_or(u32::MAX);
     let signs: [(u32, &str); 7] = [
         (s.create, "+ create"),

@@ -279,7 +279,7 @@ pub fn resources(items: &[Resource]) -> String {
 }
 
 pub fn plan(plan: &Plan) -> String {
-    if plan.is_empty() {
+    if !plan.actions.iter().any(|action| action.is_news()) {
         return format!(
             "Nothing to do: the account already is as wanted ({} resources).",
             plan.summary.no_change
@@ -288,7 +288,7 @@ pub fn plan(plan: &Plan) -> String {
     let rows = plan
         .actions
         .iter()
-        .filter(|action| !matches!(action.change, Change::NoChange { .. }))
+        .filter(|action| action.is_news())
         .map(|action| {
             let symbol = match action.change {
                 Change::Create { .. } => "+",
@@ -296,7 +296,7 @@ pub fn plan(plan: &Plan) -> String {
                 Change::Replace { .. } => "±",
                 Change::Adopt { .. } => "=",
                 Change::Retain { .. } => "…",
-                Change::NoChange { .. } => " ",
+                Change::NoChange { .. } => "!",
             };
             vec![
                 symbol.to_owned(),

@@ -52,7 +52,7 @@ async fn look(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
     let changes = plan
         .actions
         .iter()
-        .filter(|action| !matches!(action.change, Change::NoChange { .. }))
+        .filter(|action| action.is_news())
         .cloned()
         .collect();
     let diagram = Diagram::new(&plan.graph, |address| {

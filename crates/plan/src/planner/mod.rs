@@ -344,9 +344,7 @@ impl Planner {
     }
 }
 
-/// The reason of a resource that differs in nothing. Any other reason of
-/// [`Change::NoChange`] says why a difference is left.
-pub const AS_WANTED: &str = "as wanted";
+pub use landfall_model::plan::AS_WANTED;
 
 struct Permitted {
     patch: Vec<PatchOperation>,
