@@ -213,6 +213,14 @@ impl Browser {
         }
     }
 
+    async fn gone(&self, css: &str) {
+        let started = Instant::now();
+        while self.driver.find(By::Css(css)).await.is_ok() {
+            assert!(started.elapsed() < PATIENCE, "{css} stays");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     async fn count(&self, css: &str) -> usize {
         self.driver.find_all(By::Css(css)).await.unwrap().len()
     }
@@ -305,6 +313,8 @@ async fn journey(browser: &Browser, demo: &Demo) {
     let region = browser.find("#default_region").await;
     region.send_keys("eu-central-1").await.unwrap();
     browser.click("#choose-region").await;
+    // Leaving now could take the form back.
+    browser.gone("#choose-region").await;
 
     // The application and its environment.
     browser.goto(&at("/applications/new")).await;
