@@ -271,8 +271,21 @@ mod tests {
         let forgotten = State::Retained.forgotten(Timestamp::from_millis(2), "a".into());
         let forgotten = forgotten.unwrap();
         assert!(!forgotten.is_open());
-        assert!(forgotten.clone().destroyed(Timestamp::from_millis(3)).is_err());
-        assert!(forgotten.forgotten(Timestamp::from_millis(3), "b".into()).is_err());
-        assert!(State::Retained.destroyed(Timestamp::from_millis(2)).is_err());
+        assert!(
+            forgotten
+                .clone()
+                .destroyed(Timestamp::from_millis(3))
+                .is_err()
+        );
+        assert!(
+            forgotten
+                .forgotten(Timestamp::from_millis(3), "b".into())
+                .is_err()
+        );
+        assert!(
+            State::Retained
+                .destroyed(Timestamp::from_millis(2))
+                .is_err()
+        );
     }
 }
