@@ -3,8 +3,9 @@
 
 use crate::App;
 use landfall_model::{
-    Code, Error,
+    Code, Error, Timestamp,
     connection::Connection,
+    connector::{Availability, Connector},
     driver::{Failure, FailureKind},
     error::Result,
 };
@@ -13,8 +14,10 @@ use std::{future::Future, time::Duration};
 /// How a question to the cloud ended, besides an answer.
 #[derive(Debug)]
 pub(crate) enum Silence {
-    /// The breaker is open or the cloud did not answer in time.
+    /// The cloud did not answer in time.
     Unreachable,
+    /// The breaker is open: nothing was asked.
+    Paused(Timestamp),
     Refused(Failure),
 }
 
@@ -26,12 +29,8 @@ impl App {
         timeout: Duration,
         question: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Silence> {
-        if self
-            .breakers
-            .open_until(&connection.id, self.now())
-            .is_some()
-        {
-            return Err(Silence::Unreachable);
+        if let Some(until) = self.breakers.open_until(&connection.id, self.now()) {
+            return Err(Silence::Paused(until));
         }
         // Real time, not the clock's: it bounds a socket, not a lifecycle.
         match tokio::time::timeout(timeout, question).await {
@@ -58,6 +57,28 @@ impl App {
     }
 }
 
+/// For questions about the server itself, which have no connection.
+pub(crate) async fn in_time<T>(
+    question: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Silence> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    match tokio::time::timeout(PATIENCE, question).await {
+        Ok(answer) => answer.map_err(Silence::Refused),
+        Err(_) => Err(Silence::Unreachable),
+    }
+}
+
+/// Whether the server can offer the connector's method.
+pub(crate) async fn availability(connector: &dyn Connector) -> Availability {
+    let question = async { Ok(connector.availability().await) };
+    in_time(question)
+        .await
+        .unwrap_or_else(|_| Availability::Unavailable {
+            reason: "the cloud did not say in time who this server is".to_owned(),
+            next_step: "the operator runs 'landfall doctor' on the server".to_owned(),
+        })
+}
+
 impl Silence {
     /// In words a user may read. `what` is what was asked for: "listing the
     /// regions of 123456789012".
@@ -67,6 +88,11 @@ impl Silence {
                 Code::CloudUnreachable,
                 format!("{what}: the cloud did not answer in time"),
                 "try again in a minute; 'landfall doctor' checks the configured endpoints",
+            ),
+            Self::Paused(until) => Error::new(
+                Code::CloudUnreachable,
+                format!("{what}: the account did not answer several times in a row"),
+                format!("Landfall asks it again after {until}"),
             ),
             Self::Refused(failure) => failed(what, failure),
         }

@@ -55,7 +55,7 @@ impl Open {
             .unwrap_or_else(|_| panic!("'{text}' never came"))
     }
 
-    async fn to_the_end(mut self) -> String {
+    async fn rest(mut self) -> String {
         assert!(!self.until("\u{0}").await);
         self.read
     }
@@ -86,7 +86,7 @@ async fn a_connections_checks_are_told_as_they_end() {
     assert_eq!(stream.read.matches("event: check\n").count(), 2);
     // Another organization's Admin hears nothing of it: there is no such thing.
     world.app.closing().cancel();
-    assert!(stream.to_the_end().await.contains("aws.region"));
+    assert!(stream.rest().await.contains("aws.region"));
 }
 
 #[tokio::test]
@@ -120,10 +120,10 @@ async fn a_rollout_is_told_from_the_last_event_that_was_seen_to_its_end() {
     let path = format!("/api/v1/rollouts/{}/stream", rollout.id);
     let mut all = Open::open(&router, admin.secret(), &path, &[]).await;
     assert!(all.until("\"event\":\"resumed\"").await);
-    let mut rest = Open::open(&router, admin.secret(), &path, &[("last-event-id", "1")]).await;
-    assert!(rest.until("\"event\":\"resumed\"").await);
-    assert!(!rest.read.contains("\"event\":\"started\""));
-    assert!(rest.read.contains("id: 2"));
+    let mut second = Open::open(&router, admin.secret(), &path, &[("last-event-id", "1")]).await;
+    assert!(second.until("\"event\":\"resumed\"").await);
+    assert!(!second.read.contains("\"event\":\"started\""));
+    assert!(second.read.contains("id: 2"));
 
     // Written past this process's hub, as another replica would.
     let now = world.app.now();
@@ -135,7 +135,7 @@ async fn a_rollout_is_told_from_the_last_event_that_was_seen_to_its_end() {
         .await
         .unwrap();
     assert!(matches!(rollout.state, State::Succeeded { .. }));
-    let told = all.to_the_end().await;
+    let told = all.rest().await;
     assert!(told.contains("\"event\":\"finished\""));
     let last = told.rfind("event: rollout").unwrap();
     assert!(told[last..].contains("\"status\":\"succeeded\""));
@@ -163,6 +163,6 @@ async fn a_stream_ends_when_its_token_is_revoked() {
     tokens::revoke(&world.app, &admin.actor, &token.token.id)
         .await
         .unwrap();
-    let told = stream.to_the_end().await;
+    let told = stream.rest().await;
     assert!(told.contains("token-expired"), "{told}");
 }

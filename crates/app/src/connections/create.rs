@@ -1,5 +1,5 @@
 use super::{is_open, refuse_taken_name, regions};
-use crate::{Actor, App, Permission, audit, failed, members::limit_reached, names};
+use crate::{Actor, App, Permission, audit, cloud, failed, members::limit_reached, names};
 use landfall_model::{
     Code, Error,
     connection::{AccountId, Connection, Method, Partition, State},
@@ -51,12 +51,21 @@ pub struct Created {
 /// Makes a pending connection and says how to grant; Landfall looks for the
 /// grant from now on.
 pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
-    let target = new.account_id.clone();
+    // The log names the account that was asked for, unless it is something
+    // else, which may be a secret in the wrong field.
+    let looks_like_one =
+        |id: &&String| id.len() <= 20 && id.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    let target = Some(&new.account_id)
+        .filter(looks_like_one)
+        .cloned()
+        .unwrap_or_default();
     let work = async {
         app.limits.new_connection(actor.organization_id())?;
         let connection = checked(app, &new, actor)?;
         let connector = app.connector(connection.method)?;
-        if let Availability::Unavailable { reason, next_step } = connector.availability().await {
+        if let Availability::Unavailable { reason, next_step } =
+            cloud::availability(connector.as_ref()).await
+        {
             return Err(Error::new(
                 Code::ConnectionMethodUnavailable,
                 reason,

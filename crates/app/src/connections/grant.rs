@@ -1,5 +1,8 @@
 use super::find;
-use crate::{Actor, App, Permission, audit, cloud::Silence};
+use crate::{
+    Actor, App, Permission, audit,
+    cloud::{self, Silence},
+};
 use landfall_model::{
     Code, Error,
     connection::{Connection, Method},
@@ -28,7 +31,7 @@ pub async fn methods(app: &App, actor: &Actor) -> Result<Vec<Offered>> {
     for (method, connector) in &app.connectors {
         offered.push(Offered {
             method: *method,
-            availability: connector.availability().await,
+            availability: cloud::availability(connector.as_ref()).await,
         });
     }
     Ok(offered)
@@ -54,10 +57,9 @@ pub(super) async fn guide(app: &App, connection: &Connection) -> Result<GrantGui
     let connector = app.connector(connection.method)?;
     let (principal, spec) = spec(connector, connection).await?;
     // Publishing again is harmless, and heals a bucket that was emptied.
-    connector
-        .publish(connection, &spec)
+    cloud::in_time(connector.publish(connection, &spec))
         .await
-        .map_err(|failure| Silence::Refused(failure).into_error("publishing the template"))?;
+        .map_err(|silence| silence.into_error("publishing the template"))?;
     Ok(connector.guide(connection, &spec, &principal))
 }
 
@@ -65,17 +67,19 @@ pub(super) async fn spec(
     connector: &Arc<dyn Connector>,
     connection: &Connection,
 ) -> Result<(ServerPrincipal, GrantSpec)> {
-    let principal = connector.principal().await.map_err(|failure| {
-        Error::new(
-            Code::ConnectionMethodUnavailable,
-            format!(
-                "this server's own identity is not available: {}",
-                failure.message
-            ),
-            "the operator runs 'landfall doctor' on the server: it says what is missing",
-        )
-        .with_source(failure)
-    })?;
+    let principal = cloud::in_time(connector.principal())
+        .await
+        .map_err(|silence| {
+            let what = match silence {
+                Silence::Refused(failure) => failure.message,
+                _ => "the cloud did not answer in time".to_owned(),
+            };
+            Error::new(
+                Code::ConnectionMethodUnavailable,
+                format!("this server's own identity is not available: {what}"),
+                "the operator runs 'landfall doctor' on the server: it says what is missing",
+            )
+        })?;
     let spec = match connection.method {
         Method::AssumeRole => policy::aws::grant(connection, &principal),
     }

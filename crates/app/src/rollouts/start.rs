@@ -19,6 +19,12 @@ pub async fn start(app: &App, actor: &Actor, plan_id: &PlanId) -> Result<Rollout
         let approval = approved(&plan)?;
         // Computes the digest again; the engine does so, too.
         ApprovedPlan::from_stored(plan.clone()).map_err(approval::refused)?;
+        // In this process the second of two starts waits and is told that the
+        // environment is busy; between replicas it conflicts in the commit.
+        let _one_at_a_time = app
+            .locks
+            .lock(format!("rollouts/{}", plan.environment_id))
+            .await;
         let mut environment = environments::find(app, organization, &plan.environment_id).await?;
         refuse_while_running(app, &environment).await?;
         let connection = connections::find(app, organization, &environment.connection_id).await?;

@@ -105,7 +105,7 @@ async fn wait_or_give_up(
                 .await?;
             give_up(app, lease, retained, failure).await
         }
-        Silence::Unreachable if !patient => {
+        Silence::Unreachable | Silence::Paused(_) if !patient => {
             let failure = Failure::new(
                 FailureKind::Unavailable,
                 "NoAnswer",

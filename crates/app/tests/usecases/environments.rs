@@ -208,7 +208,7 @@ async fn destroying_and_forgetting_need_the_exact_name_and_an_open_resource() {
         .into_iter()
         .map(|one| one.id)
         .collect();
-    assert_eq!(open, [id.clone()]);
+    assert_eq!(open, std::slice::from_ref(id));
     assert_eq!(
         retained::list(&world.app, actor, true).await.unwrap().len(),
         2
