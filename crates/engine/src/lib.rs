@@ -9,8 +9,32 @@
 //! - [`destroy`] drives one approved destruction to its end, through a
 //!   [`Reaper`], which has no way to create.
 //!
+//! # Recovery
+//!
 //! Both go on from whatever the journal says, so starting them again after a
-//! kill is all that recovery is. Both end the lease they were given in the
+//! kill is all that recovery is. What an address's last attempt says decides:
+//!
+//! | the journal has | then |
+//! | --- | --- |
+//! | no intent | resolve references, commit the intent, call |
+//! | an intent, no acceptance, younger than 24 h | repeat the same call with the same token |
+//! | the same, older | look by name, tags or properties; adopt, else a new attempt |
+//! | an acceptance | poll; if the cloud forgot the operation, look |
+//! | a failure that names a resource | read it: complete what is there, never make a second one |
+//! | a failure without | look, then a new attempt, if the failure is worth one |
+//! | an update of unknown outcome | compare what is there with what is wanted: a patch is not repeated blindly |
+//!
+//! *Complete* and *adopt* mean: the owned properties that differ are patched
+//! ([`landfall_model::owned`]), others stay; if one differs that cannot be
+//! changed in place, the node fails and the resource is recorded, so that the
+//! next plan sees it. A node that fails for good records whatever it left. What
+//! an earlier rollout left open is settled before a new one starts anything.
+//!
+//! A call is repeated with its attempt's token as long as its outcome is not
+//! certain; an attempt whose outcome stays unknown stays open in the journal
+//! when its node fails, and a resume takes it up again.
+//!
+//! # The end Both end the lease they were given in the
 //! transaction that ends the work: [`CompleteWork`] with the last event, or
 //! [`PostponeWork`] when the server shuts down.
 //!

@@ -5,8 +5,10 @@ use crate::support::{
     cloud::{Fault, Verb, failure},
     sql::Database,
 };
-use landfall_model::driver::FailureKind;
-use std::{sync::atomic::Ordering, time::Duration};
+use futures::future::Either;
+use landfall_engine::RunEnd;
+use landfall_model::{Clock, driver::FailureKind};
+use std::{pin::pin, sync::atomic::Ordering, time::Duration};
 
 fn sweep(step: usize, pause: Duration, scenario: impl Fn(&Bench) -> Landing) {
     sweep_on(&|_| Bench::new(7), step, pause, scenario);
@@ -71,6 +73,33 @@ fn killed_at_every_crossing_while_things_go_wrong() {
     };
     sweep(2, Duration::ZERO, scenario);
     sweep(5, Duration::from_secs(37 * 3600), scenario);
+}
+
+#[test]
+fn a_restart_resumes_polling_and_does_not_start_again() {
+    let bench = Bench::new(8);
+    let landing = bench.creation();
+    {
+        let engine = bench.engine();
+        let lease = bench.claim("rollout").unwrap();
+        let rollout = bench.rollout(&landing);
+        let work = pin!(bench.work(&engine, &landing, lease, rollout));
+        // The database, the balancer and the NAT gateway are in flight.
+        let killed = bench.sim.clock.sleep(Duration::from_secs(60));
+        let ended = bench.sim.drive(futures::future::select(work, killed));
+        assert!(matches!(ended, Some(Either::Right(_))));
+    }
+    bench.wait_out_lease();
+    let calls = |type_name: &str| {
+        let requests = bench.cloud.requests(Verb::Create).into_iter();
+        requests.filter(|one| one.type_name == type_name).count()
+    };
+    assert_eq!(calls("AWS::RDS::DBInstance"), 1);
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    assert_eq!(calls("AWS::RDS::DBInstance"), 1);
+    assert_eq!(calls("AWS::ElasticLoadBalancingV2::LoadBalancer"), 1);
+    assert_eq!(calls("AWS::EC2::NatGateway"), 1);
+    bench.assert_landed(&landing);
 }
 
 fn accidents() -> Vec<(Verb, &'static str, Fault)> {

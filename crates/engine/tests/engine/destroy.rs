@@ -109,6 +109,16 @@ fn what_is_gone_already_needs_no_call() {
 }
 
 #[test]
+fn one_odd_answer_does_not_make_it_gone() {
+    let bench = Bench::new(87);
+    let id = database(&bench);
+    bench.cloud.fault(Verb::Read, DATABASE, Fault::Overlook);
+    assert_eq!(bench.reap(&id, 0), Some(DestroyEnd::Destroyed));
+    assert_destroyed(&bench, &id);
+    assert_eq!(bench.cloud.requests(Verb::Delete).len(), 1);
+}
+
+#[test]
 fn a_bucket_with_objects_says_what_to_do_and_stays_retained() {
     let bench = Bench::new(84);
     let properties = json!({"BucketName": "old", "Objects": 3});

@@ -262,6 +262,38 @@ fn a_throttle_storm_is_waited_out() {
 }
 
 #[test]
+fn one_accounts_storm_does_not_delay_another_account() {
+    let ours = Bench::new(37);
+    let theirs = ours.beside(38);
+    let engine = ours.engine();
+    let start = |bench: &Bench| {
+        let landing = bench.creation();
+        let lease = bench.claim("rollout").unwrap();
+        let rollout = bench.rollout(&landing);
+        (landing, lease, rollout)
+    };
+    let (our_landing, our_lease, our_rollout) = start(&ours);
+    let (their_landing, their_lease, their_rollout) = start(&theirs);
+    theirs.cloud.throttle_for(14 * 60_000);
+    theirs.cloud.trouble.store(20, Ordering::SeqCst);
+    let began = ours.now();
+    let timed = async {
+        let ended = ours
+            .work(&engine, &our_landing, our_lease, our_rollout)
+            .await;
+        (ended, ours.now().millis_since(began))
+    };
+    let stormy = theirs.work(&engine, &their_landing, their_lease, their_rollout);
+    let ((ended, took), _) = ours
+        .sim
+        .drive(futures::future::join(timed, stormy))
+        .unwrap();
+    assert_eq!(ended.unwrap(), RunEnd::Succeeded);
+    assert!(took < 500_000, "{took} ms, as if alone");
+    assert!(theirs.now().millis_since(began) > 14 * 60_000);
+}
+
+#[test]
 fn one_call_in_ten_in_trouble_is_only_slower() {
     let bench = Bench::new(28);
     bench.cloud.trouble.store(10, Ordering::SeqCst);

@@ -51,6 +51,8 @@ pub enum Fault {
     LeaveUnnamed(Failure),
     /// Like `leaves`, and one property was not set yet.
     LeavePartial { failure: Failure, without: String },
+    /// A read says once that there is nothing.
+    Overlook,
     /// The operation never ends.
     NeverEnds,
     /// The cloud does not know the operation any more when it is polled.
@@ -591,7 +593,13 @@ impl Driver for Cloud {
         self.killer.cross().await;
         self.enter(Verb::Read, type_name, None)?;
         let now = self.clock.now();
-        let inner = self.lock();
+        let mut inner = self.lock();
+        let overlooked = inner.take(Verb::Read, type_name, |fault| {
+            matches!(fault, Fault::Overlook)
+        });
+        if overlooked.is_some() {
+            return Ok(None);
+        }
         let held = inner
             .held
             .get(&(type_name.to_owned(), identifier.to_owned()));

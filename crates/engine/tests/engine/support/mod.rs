@@ -73,6 +73,17 @@ impl Bench {
         Self::with(sim, memory.clone(), Some(memory), cloud, seed)
     }
 
+    /// Another organization with another account, on the same server.
+    pub fn beside(&self, seed: u64) -> Self {
+        let sim = Sim {
+            clock: self.sim.clock.clone(),
+            ..Sim::new()
+        };
+        let memory = self.memory.clone();
+        let cloud = Cloud::new(sim.clock.clone(), sim.killer.clone(), memory.clone(), seed);
+        Self::with(sim, self.store.clone(), memory, cloud, seed)
+    }
+
     pub fn with(
         sim: Sim,
         store: Arc<dyn Store>,
@@ -106,7 +117,8 @@ impl Bench {
 
     pub fn site(&self) -> Site {
         Site {
-            account_id: "123456789012".into(),
+            // One account per organization, made of its id.
+            account_id: self.organization_id.as_str().to_owned(),
             region: "eu-central-1".into(),
             connection_id: self.connection_id.clone(),
             environment_name: "shop/production".into(),
