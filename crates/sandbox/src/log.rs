@@ -50,6 +50,10 @@ pub(crate) struct Subject {
     /// Role ARN or name, policy ARN or name, stack name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// How the operation failed that this answer reports: `AccessDenied`. The
+    /// call that started it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handler_error: Option<String>,
 }
 
 /// The log in memory, and beside the snapshot when there is one.

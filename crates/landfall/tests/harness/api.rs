@@ -63,10 +63,7 @@ impl Api {
 
     pub fn heard(&self) -> Vec<String> {
         self.heard.as_ref().map_or_else(Vec::new, |heard| {
-            heard
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone()
+            heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
         })
     }
 

@@ -156,7 +156,11 @@ impl Cloud {
         let mut answer = self.get("inventory").await?;
         let account = answer["accounts"]
             .as_array_mut()
-            .and_then(|accounts| accounts.iter_mut().find(|one| one["id"] == customer.as_str()))
+            .and_then(|accounts| {
+                accounts
+                    .iter_mut()
+                    .find(|one| one["id"] == customer.as_str())
+            })
             .context("the inventory lacks the customer's account")?;
         match account["resources"].take() {
             Value::Array(resources) => Ok(resources),

@@ -8,8 +8,8 @@
 )]
 
 pub mod api;
-pub mod audit;
 pub mod cloud;
+pub mod compare;
 #[path = "../../src/commands/demo/customer.rs"]
 pub mod customer;
 pub mod journey;

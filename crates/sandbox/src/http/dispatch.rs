@@ -264,6 +264,7 @@ fn subject(call: &Call) -> Subject {
                 client_token: field("ClientToken"),
                 request_token: field("RequestToken"),
                 target: field("RegionName"),
+                handler_error: None,
             }
         }
         Input::Query(params) => Subject {
@@ -294,4 +295,5 @@ fn learn(subject: &mut Subject, answer: &Value) {
         .request_token
         .take()
         .or_else(|| field("RequestToken"));
+    subject.handler_error = field("ErrorCode");
 }
