@@ -43,7 +43,7 @@ pub(crate) async fn look(
     match detection {
         Detection::Granted => {
             let connection = seen(app, connection).await?;
-            verify::run(app, &connection, Trigger::Detection).await?;
+            verify::run(app, &connection, Trigger::Detection, None).await?;
         }
         // Half of it is there: the stack is being made, or the reaper is
         // missing for good, which the deadline tells apart.
@@ -96,7 +96,7 @@ async fn verify_after_deadline(app: &App, connection: &Connection) -> Result<()>
     if let State::Propagating { deadline, .. } = connection.state
         && app.now() >= deadline
     {
-        verify::run(app, connection, Trigger::Detection).await?;
+        verify::run(app, connection, Trigger::Detection, None).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod create;
 mod detect;
 mod disconnect;
 mod grant;
+mod judge;
 mod regions;
 mod schedule;
 mod verify;
@@ -104,7 +105,7 @@ pub async fn change(
             "name": change.name, "regions": change.regions, "default_region": change.default_region,
         });
         let regions_changed = change.regions.is_some();
-        let updated = update(app, actor.organization_id(), id, |mut connection| {
+        update(app, actor.organization_id(), id, |mut connection| {
             if let Some(name) = &change.name {
                 connection.name.clone_from(name);
             }
@@ -114,14 +115,14 @@ pub async fn change(
             if let Some(region) = &change.default_region {
                 connection.default_region = Some(region.clone());
             }
-            let entry = audit::entry(app, actor, Permission::ConnectionChange, id, detail.clone());
-            Ok((connection, vec![entry]))
+            let permission = Permission::ConnectionChange;
+            let mut writes = vec![audit::entry(app, actor, permission, id, detail.clone())];
+            if regions_changed && connection.state.can_provision() {
+                writes.push(schedule::verify_now(app, &connection, Trigger::Change));
+            }
+            Ok((connection, writes))
         })
-        .await?;
-        if regions_changed && updated.state.can_provision() {
-            schedule::verify_soon(app, &updated, Trigger::Change).await?;
-        }
-        Ok(updated)
+        .await
     };
     audit::attempt(app, actor, Permission::ConnectionChange, id.as_str(), work).await
 }

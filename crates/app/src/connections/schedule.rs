@@ -7,7 +7,7 @@ use landfall_model::{
     check::Trigger,
     connection::{Connection, State},
     error::Result,
-    id::{ConnectionId, WorkId},
+    id::{ConnectionId, OrganizationId, WorkId},
     store::Write,
     work::{Job, NewWork},
 };
@@ -99,14 +99,9 @@ pub(super) fn due(app: &App, connection: &Connection) -> Option<(Job, Timestamp)
 }
 
 /// Asks the worker to verify now, because of `trigger`.
-pub(crate) async fn verify_soon(
-    app: &App,
-    connection: &Connection,
-    trigger: Trigger,
-) -> Result<()> {
+pub(super) fn verify_now(app: &App, connection: &Connection, trigger: Trigger) -> Write {
     app.triggers.set(&connection.id, trigger);
-    let work = enqueue(app, connection, verify(connection), app.now());
-    app.commit("scheduling a verification", vec![work]).await
+    enqueue(app, connection, verify(connection), app.now())
 }
 
 /// Queues what is missing for every connection. A job and the state that needs
@@ -137,13 +132,14 @@ pub(crate) async fn ensure_looked_after(app: &App) -> Result<()> {
 /// Something failed in the account in a way that the grant may explain.
 pub(crate) async fn after_failure(
     app: &App,
-    organization: &landfall_model::id::OrganizationId,
+    organization: &OrganizationId,
     id: &ConnectionId,
 ) -> Result<()> {
     let connection = find(app, organization, id).await?;
     match connection.state {
         State::Connected { .. } | State::Degraded { .. } => {
-            verify_soon(app, &connection, Trigger::Failure).await
+            let work = verify_now(app, &connection, Trigger::Failure);
+            app.commit("scheduling a verification", vec![work]).await
         }
         _ => Ok(()),
     }

@@ -5,9 +5,11 @@
 
 mod clock;
 mod cloud;
+mod recording;
 
 pub use clock::{Hand, Seeded, Swift};
 pub use cloud::{FakeCloud, check};
+pub use recording::Recording;
 
 use landfall_app::{
     Actor, App, Parts, Settings, access, applications, connections, environments, organizations,

@@ -168,6 +168,10 @@ async fn a_revoked_grant_is_seen_said_and_looked_for_slowly_and_heals() {
         world.clock.advance(Duration::from_secs(60));
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
+    eventually("it looks now and then", async || {
+        world.cloud.count("detect") > looks
+    })
+    .await;
     let asked = world.cloud.count("detect") - looks;
     assert!((1..=15).contains(&asked), "{asked} looks in an hour");
     assert_eq!(world.cloud.count("verify"), checks);

@@ -5,6 +5,7 @@ mod common;
 
 mod access;
 mod applications;
+mod audited;
 mod connections;
 mod detection;
 mod environments;

@@ -1,0 +1,172 @@
+//! What a verification means for the connection.
+
+use super::verify::deadline;
+use crate::App;
+use landfall_model::{
+    Timestamp,
+    check::Outcome,
+    connection::{Connection, InvalidTransition, State},
+    connector::Verification,
+};
+
+/// The connection after a verification.
+pub(super) fn judged(app: &App, mut connection: Connection, found: &Verification) -> Connection {
+    let now = app.now();
+    let before = connection.state.clone();
+    let state = next_state(before.clone(), found, now, deadline(app, now));
+    // A transition that the lifecycle refuses (it was disconnected meanwhile)
+    // changes nothing.
+    connection.state = state.unwrap_or(before);
+    if !found.refused && found.grant_version.is_some() {
+        let upgraded = connection.grant_version != found.grant_version;
+        connection.grant_version = found.grant_version;
+        let settled = matches!(connection.state, State::Connected { .. });
+        // The digest is what later runs compare with. It moves only with a new
+        // version or after the grant was made again: else an edit by hand
+        // would be reported once and then forgotten.
+        if settled && (upgraded || connection.grant_digest.is_none()) {
+            connection.grant_digest.clone_from(&found.grant_digest);
+        }
+    }
+    if let State::Revoked { .. } = connection.state {
+        connection.grant_digest = None;
+    }
+    connection
+}
+
+fn next_state(
+    state: State,
+    found: &Verification,
+    now: Timestamp,
+    deadline: Timestamp,
+) -> Result<State, InvalidTransition> {
+    let having = |outcome: Outcome| {
+        found
+            .checks
+            .iter()
+            .filter(move |check| check.outcome == outcome)
+    };
+    if found.refused {
+        return match state {
+            State::Pending { .. } => Ok(state),
+            State::Propagating { deadline, .. } if now < deadline => Ok(state),
+            _ => {
+                let reason = having(Outcome::Fail)
+                    .chain(having(Outcome::Propagating))
+                    .next()
+                    .map_or("the roles refuse this server", |check| &check.evidence);
+                state.revoked(now, reason.to_owned())
+            }
+        };
+    }
+    let ids = |outcome| having(outcome).map(|check| check.id.clone()).collect();
+    let failed: Vec<String> = ids(Outcome::Fail);
+    let settling: Vec<String> = ids(Outcome::Propagating);
+    match state {
+        _ if !failed.is_empty() => state.degraded(now, failed),
+        State::Propagating { deadline, .. } if !settling.is_empty() && now >= deadline => {
+            state.degraded(now, settling)
+        }
+        State::Pending { .. } | State::Revoked { .. } | State::Propagating { .. }
+            if !settling.is_empty() =>
+        {
+            state.propagating(now, deadline)
+        }
+        // Already in use: what has not settled is looked at again on schedule.
+        State::Degraded { .. } if !settling.is_empty() => Ok(state),
+        _ => state.connected(now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use landfall_model::check::Check;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn found(outcomes: &[Outcome], refused: bool) -> Verification {
+        Verification {
+            checks: outcomes
+                .iter()
+                .enumerate()
+                .map(|(index, outcome)| Check {
+                    id: format!("aws.check-{index}"),
+                    title: String::new(),
+                    outcome: *outcome,
+                    asked: String::new(),
+                    evidence: "AccessDenied".to_owned(),
+                    remedy: String::new(),
+                    millis: 1,
+                })
+                .collect(),
+            refused,
+            grant_version: Some(1),
+            grant_digest: None,
+        }
+    }
+
+    fn next(state: State, found: &Verification, now: i64) -> State {
+        next_state(state, found, at(now), at(now + 100)).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_counts_only_after_a_grant_and_its_deadline() {
+        let refused = found(&[Outcome::Fail, Outcome::Skipped], true);
+        let pending = State::Pending { since: at(0) };
+        assert_eq!(next(pending.clone(), &refused, 5), pending);
+        let propagating = State::Propagating {
+            since: at(0),
+            deadline: at(10),
+        };
+        assert_eq!(next(propagating.clone(), &refused, 9), propagating);
+        assert_eq!(next(propagating, &refused, 10).as_str(), "revoked");
+        let connected = State::Connected { since: at(0) };
+        let revoked = next(connected, &refused, 5);
+        assert_eq!(
+            revoked,
+            State::Revoked {
+                since: at(5),
+                reason: "AccessDenied".to_owned()
+            }
+        );
+    }
+
+    #[test]
+    fn what_has_not_settled_degrades_only_after_the_deadline() {
+        let settling = found(&[Outcome::Pass, Outcome::Propagating], false);
+        let pending = State::Pending { since: at(0) };
+        let propagating = next(pending, &settling, 5);
+        assert_eq!(
+            propagating,
+            State::Propagating {
+                since: at(5),
+                deadline: at(105)
+            }
+        );
+        assert_eq!(next(propagating.clone(), &settling, 50), propagating);
+        assert_eq!(
+            next(propagating, &settling, 105),
+            State::Degraded {
+                since: at(105),
+                failed_checks: vec!["aws.check-1".to_owned()]
+            }
+        );
+    }
+
+    #[test]
+    fn warnings_connect_and_failures_degrade() {
+        let warned = found(&[Outcome::Pass, Outcome::Warn], false);
+        let pending = State::Pending { since: at(0) };
+        assert_eq!(next(pending.clone(), &warned, 5).as_str(), "connected");
+        let failing = found(&[Outcome::Pass, Outcome::Fail], false);
+        assert_eq!(next(pending, &failing, 5).as_str(), "degraded");
+        let revoked = State::Revoked {
+            since: at(0),
+            reason: String::new(),
+        };
+        assert_eq!(next(revoked, &warned, 5).as_str(), "connected");
+    }
+}
