@@ -5,11 +5,10 @@
 
 mod clock;
 mod cloud;
-mod recording;
+pub mod recording;
 
 pub use clock::{Hand, Seeded, Swift};
 pub use cloud::{FakeCloud, check};
-pub use recording::Recording;
 
 use landfall_app::{
     Actor, App, Parts, Settings, access, applications, connections, environments, organizations,

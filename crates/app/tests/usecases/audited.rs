@@ -1,6 +1,6 @@
 //! A change and its audit entry are one transaction.
 
-use crate::common::{self, FakeCloud, Hand, Recording, Seeded, check, code};
+use crate::common::{self, FakeCloud, Hand, Seeded, check, code, recording::Recording};
 use landfall_app::{
     Actor, App, Parts, Settings, applications, audit, connections, environments, members, plans,
     retained, rollouts, sessions, tokens,
