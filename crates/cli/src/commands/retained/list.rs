@@ -9,7 +9,11 @@ pub struct Args {
 }
 
 pub async fn run(cx: &Context, args: Args) -> Result<()> {
-    let mut items: Vec<Retained> = cx.client.list("/retained").await?;
-    items.retain(|one| args.all || one.state.is_open());
+    let path = if args.all {
+        "/retained?closed=true"
+    } else {
+        "/retained"
+    };
+    let items: Vec<Retained> = cx.client.list(path).await?;
     cx.output.print(&items, |items| human::retained(items))
 }
