@@ -28,6 +28,9 @@ use std::{
 /// takes it for a new request afterwards, which would make a second resource.
 const TOKEN_LIFE_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
+/// An operation this young is not forgotten: it is not known everywhere yet.
+const NEW: Duration = Duration::from_secs(30);
+
 /// How an attempt ended, as far as this run can say.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -224,7 +227,14 @@ impl<H: Hands> Attempts<'_, H> {
                     patience = Patience::new(self.engine.now());
                     progress = Some(answer);
                 }
-                Err(failure) if failure.kind == FailureKind::Forgotten => return Ok(Outcome::Lost),
+                Err(failure) if failure.kind == FailureKind::Forgotten => {
+                    if passed(attempt.at, self.engine.now()) >= NEW {
+                        return Ok(Outcome::Lost);
+                    }
+                    let wait = policy.interval(&attempt.type_name, polls);
+                    self.engine.pause(wait).await?;
+                    polls = polls.saturating_add(1);
+                }
                 Err(failure) => match patience.next(self.engine, &failure) {
                     Some(wait) => self.engine.pause(wait).await?,
                     None => return Ok(Outcome::Unfinished { failure }),

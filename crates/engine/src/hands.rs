@@ -49,7 +49,11 @@ impl Line {
         let permit = self.engine.limiter.acquire(&key, &self.caller.party).await;
         // After the wait: it may have been long enough for others to find out.
         self.engine.breakers.admit(connection)?;
-        let timeout = self.engine.policy.call.timeout;
+        let timeout = match api {
+            // Many pages, one after another.
+            Api::List => self.engine.policy.call.timeout * 5,
+            _ => self.engine.policy.call.timeout,
+        };
         let answer = tokio::select! {
             biased;
             answer = call => answer,
