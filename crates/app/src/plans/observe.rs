@@ -21,9 +21,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 type Observations = BTreeMap<Address, Observation>;
 
-/// More repetitions than a busy account needs; then the plan says that it could
-/// not look.
+/// Repetitions of a question that meets trouble; then the plan says that it
+/// could not look.
 const TRIES: u32 = 5;
+/// A plan asks some hundred questions, and one without an answer blocks it: a
+/// busy account is asked until the look as a whole has taken too long.
+const THROTTLED_TRIES: u32 = 12;
 
 /// The plan that follows from what is wanted, recorded and seen in the account
 /// now.
@@ -154,8 +157,8 @@ impl Looker<'_> {
         let mut tries = 1;
         loop {
             match question().await {
-                Err(failure) if failure.kind.is_retryable() && tries < TRIES => {
-                    let longest = 500 << tries;
+                Err(failure) if failure.kind.is_retryable() && tries < most(failure.kind) => {
+                    let longest = 500 << tries.min(3);
                     let pause = self.app.entropy.below(longest);
                     self.app.clock.sleep(Duration::from_millis(pause)).await;
                     tries += 1;
@@ -163,6 +166,13 @@ impl Looker<'_> {
                 answer => return answer,
             }
         }
+    }
+}
+
+fn most(kind: FailureKind) -> u32 {
+    match kind {
+        FailureKind::Throttled => THROTTLED_TRIES,
+        _ => TRIES,
     }
 }
 

@@ -5,6 +5,7 @@ mod bucket;
 mod caller;
 mod detect;
 mod guide;
+mod patience;
 pub(crate) mod principal;
 mod server;
 mod sessions;
@@ -27,6 +28,7 @@ use landfall_model::{
     grant::{GrantGuide, GrantSpec, ServerPrincipal},
     retained::Retained,
 };
+use patience::Patience;
 use serde_json::Value;
 use server::ServerIdentity;
 use sessions::Sessions;
@@ -185,8 +187,14 @@ impl Connector for AssumeRoleConnector {
     async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure> {
         self.usable(connection)?;
         let session = self.provisioner_session(connection);
-        session.credentials().await?;
-        verify::regions::list(&self.clients.home_as(SessionProvider::shared(session))).await
+        // Somebody waits for the answer: a busy account is worth a few seconds.
+        let patience = Patience {
+            clock: self.clock.as_ref(),
+            entropy: self.entropy.as_ref(),
+        };
+        patience.ask(|| session.credentials()).await?;
+        let home = self.clients.home_as(SessionProvider::shared(session));
+        patience.ask(|| verify::regions::list(&home)).await
     }
 
     async fn provisioner(

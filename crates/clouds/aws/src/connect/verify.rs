@@ -229,7 +229,7 @@ impl Run<'_> {
 /// A failure with what it stands for, so that `patiently` sees the kind.
 struct Failing(landfall_model::driver::Failure, super::server::ServerError);
 
-impl recorder::Transient for Failing {
+impl super::patience::Transient for Failing {
     fn failure(&self) -> &landfall_model::driver::Failure {
         &self.0
     }

@@ -24,10 +24,8 @@ pub(super) async fn check(run: &Run<'_>, account: Option<&Account>) -> Findings 
                 let Some(account) = account else {
                     return Found::no_session();
                 };
-                let answer = run
-                    .recorder
-                    .patiently(|| snapshot(&account.iam, run.connection, run.spec))
-                    .await;
+                let patience = run.recorder.patience();
+                let answer = snapshot(&account.iam, patience, run.connection, run.spec).await;
                 let found = match &answer {
                     Ok(snapshot) => of_version(run, snapshot),
                     Err(failure) => run.recorder.failed(failure, ""),

@@ -1,17 +1,13 @@
 //! Making one check: asked, answered, timed, told.
 
+use crate::connect::patience::{Patience, Transient};
 use landfall_model::{
     Clock, Entropy,
     check::{Check, Outcome},
     connector::CheckSink,
     driver::{Failure, FailureKind},
 };
-use std::{future::Future, time::Duration};
-
-/// Tries of one question; with the waits between them less than four seconds,
-/// besides the answers' own time limits.
-const TRIES: u32 = 5;
-const FIRST_WAIT_MILLIS: u64 = 200;
+use std::future::Future;
 
 pub(super) struct Question {
     id: String,
@@ -71,17 +67,6 @@ impl Found {
     }
 }
 
-/// An error that may go away by itself.
-pub(super) trait Transient {
-    fn failure(&self) -> &Failure;
-}
-
-impl Transient for Failure {
-    fn failure(&self) -> &Failure {
-        self
-    }
-}
-
 pub(super) struct Recorder<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) entropy: &'a dyn Entropy,
@@ -120,28 +105,19 @@ impl Recorder<'_> {
         check
     }
 
-    /// Asks again while the cloud is busy or in trouble, a few times.
+    /// Asks again while the cloud is busy or in trouble, for a while.
     pub(super) async fn patiently<T, E: Transient, F>(&self, ask: impl Fn() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,
     {
-        let mut wait = FIRST_WAIT_MILLIS;
-        for _ in 1..TRIES {
-            match ask().await {
-                Err(error)
-                    if matches!(
-                        error.failure().kind,
-                        FailureKind::Throttled | FailureKind::Unavailable
-                    ) =>
-                {
-                    let jittered = wait + self.entropy.below(wait);
-                    self.clock.sleep(Duration::from_millis(jittered)).await;
-                    wait *= 2;
-                }
-                other => return other,
-            }
+        self.patience().ask(ask).await
+    }
+
+    pub(super) fn patience(&self) -> Patience<'_> {
+        Patience {
+            clock: self.clock,
+            entropy: self.entropy,
         }
-        ask().await
     }
 
     /// What a failed call means for a check that needed it. `remedy` is for a
