@@ -38,7 +38,7 @@ async fn install(weather: Weather, log: Option<&str>) -> anyhow::Result<Installa
     Ok(Installation {
         folder,
         cloud,
-        server,
+        server: *server,
         api,
     })
 }

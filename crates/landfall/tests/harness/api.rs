@@ -8,6 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How often a request is repeated that the cloud was too busy for.
+const BUSY: u32 = 40;
+
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// No answer: the server is gone, or went while it was asked.
@@ -110,7 +113,17 @@ impl Api {
         body: Option<Value>,
     ) -> Result<Value, ApiError> {
         let body = body.map(|body| ("application/json", body.to_string()));
-        let text = self.send(method.clone(), path, body).await?;
+        let mut tries = 0;
+        let text = loop {
+            match self.send(method.clone(), path, body.clone()).await {
+                // "Try again in a minute", as the problem's next step says.
+                Err(ApiError::Refused { status: 503, .. }) if tries < BUSY => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                answer => break answer?,
+            }
+        };
         serde_json::from_str(&text).map_err(|_| ApiError::Garbled {
             method,
             path: path.to_owned(),

@@ -72,7 +72,7 @@ pub struct Server {
 
 /// What became of a start.
 pub enum Started {
-    Answering(Server),
+    Answering(Box<Server>),
     /// It met its boundary before it answered.
     Killed,
 }
@@ -118,7 +118,7 @@ impl Server {
             })
             .await?;
         if let Some(url) = url {
-            return Ok(Started::Answering(Self { process, url }));
+            return Ok(Started::Answering(Box::new(Self { process, url })));
         }
         let status = process.wait(Duration::from_secs(5)).await?;
         ensure!(

@@ -72,7 +72,7 @@ async fn thinned(database: Database) -> anyhow::Result<Total> {
         Play::DaysLater(Boundary::before(3)),
     ];
     sweep.each(&destroy, plays).await;
-    sweep.at_random(&[apply.clone()], SEED, 5).await;
+    sweep.at_random(std::slice::from_ref(&apply), SEED, 5).await;
     for template in [apply, destroy] {
         template.database.remove().await?;
     }

@@ -105,7 +105,7 @@ impl Scenario {
             Started::Killed => Ok(Life::Killed),
             Started::Answering(server) => {
                 let api = Api::new(&server.url, &admin_token(folder)?);
-                self.server = Some((server, api));
+                self.server = Some((*server, api));
                 Ok(Life::Done)
             }
         }

@@ -82,7 +82,7 @@ async fn answering(
         ..Launch::default()
     };
     match Server::start(folder.path(), cloud, database, &launch).await? {
-        Started::Answering(server) => Ok(server),
+        Started::Answering(server) => Ok(*server),
         Started::Killed => bail!("something was journaled before anything was asked"),
     }
 }
