@@ -48,7 +48,7 @@ async fn whole_journey(installation: &Installation) -> anyhow::Result<()> {
     let Installation { cloud, api, .. } = installation;
     let connection = journey::connect(api, cloud).await?;
     let environment = journey::environment(api, &connection).await?;
-    let plan = journey::approved_plan(api, &environment).await?;
+    let plan = journey::approved_plan(api, &environment, 35).await?;
     let progress = journey::roll_out(api, &plan).await?;
     let mut findings = compare(api, cloud, &environment).await?;
     findings.absorb(nothing_left(api, &environment).await?);

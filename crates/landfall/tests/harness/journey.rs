@@ -70,11 +70,37 @@ pub async fn environment(api: &Api, connection: &str) -> anyhow::Result<String> 
     Ok(text(&environment, "id")?.to_owned())
 }
 
-/// An approved plan; returns its id.
-pub async fn approved_plan(api: &Api, environment: &str) -> anyhow::Result<String> {
+/// Another image, and the bucket is no longer wanted.
+pub async fn change_workload(api: &Api) -> anyhow::Result<()> {
+    let applications = api.items("/applications").await?;
+    let application = applications.first().context("there is no application")?;
+    let without_bucket: Vec<&str> = SCORE
+        .lines()
+        .filter(|line| !line.contains("UPLOADS_BUCKET"))
+        .collect();
+    let changed = without_bucket
+        .join("\n")
+        .replace("shop:1.0", "shop:1.1")
+        .replace("  uploads:\n    type: bucket\n", "");
+    ensure!(
+        changed.contains("shop:1.1") && !changed.contains("bucket"),
+        "the example is not as this test knows it:\n{changed}"
+    );
+    api.put_score(text(application, "id")?, "web", &changed)
+        .await?;
+    Ok(())
+}
+
+/// An approved plan of at least so many changes; returns its id.
+pub async fn approved_plan(api: &Api, environment: &str, least: u64) -> anyhow::Result<String> {
     let plan = api.plan(environment).await?;
-    let creates = plan["summary"]["create"].as_u64().unwrap_or_default();
-    ensure!(creates >= 35, "the plan makes only {creates} resources");
+    let summary = plan["summary"].as_object().context("no summary")?;
+    let changes: u64 = summary
+        .iter()
+        .filter(|(kind, _)| *kind != "no_change")
+        .filter_map(|(_, count)| count.as_u64())
+        .sum();
+    ensure!(changes >= least, "the plan is only {summary:?}");
     let id = text(&plan, "id")?;
     api.post(
         &format!("/plans/{id}/approve"),

@@ -55,6 +55,7 @@ fn assert_clean(total: &Total) {
 async fn thinned(database: Database) -> anyhow::Result<Total> {
     let sweep = Sweep::new(at_once());
     let apply = Arc::new(template::of_rollout(database).await?);
+    let change = Arc::new(template::of_change(&apply).await?);
     let destroy = Arc::new(template::of_destruction(&apply).await?);
     let plays = vec![
         Play::Once(Boundary::before(2)),
@@ -67,13 +68,18 @@ async fn thinned(database: Database) -> anyhow::Result<Total> {
     ];
     sweep.each(&apply, plays).await;
     let plays = vec![
+        Play::Once(Boundary::after(4)),
+        Play::Once(Boundary::before(7)),
+    ];
+    sweep.each(&change, plays).await;
+    let plays = vec![
         Play::Once(Boundary::after(2)),
         Play::Once(Boundary::before(4)),
         Play::DaysLater(Boundary::before(3)),
     ];
     sweep.each(&destroy, plays).await;
     sweep.at_random(std::slice::from_ref(&apply), SEED, 5).await;
-    for template in [apply, destroy] {
+    for template in [apply, change, destroy] {
         template.database.remove().await?;
     }
     Ok(sweep.total())
@@ -103,6 +109,7 @@ async fn full_sweep() {
 async fn everything() -> anyhow::Result<Total> {
     let sweep = Sweep::new(at_once());
     let apply = Arc::new(template::of_rollout(Database::Sqlite).await?);
+    let change = Arc::new(template::of_change(&apply).await?);
     let destroy = Arc::new(template::of_destruction(&apply).await?);
     // A chain of `after:1` sees every boundary of a recovery from the far
     // side, one of `before:2` from the near side.
@@ -117,19 +124,23 @@ async fn everything() -> anyhow::Result<Total> {
         Play::DaysLater(Boundary::before(30)),
         Play::DaysLater(Boundary::before(75)),
     ];
+    // Fewer than three commits between two such nights are no progress: what
+    // was intended is too old to be asked for, and only that is written down.
     let short = vec![
         Play::Chain(Boundary::after(1)),
         Play::Chain(Boundary::before(2)),
-        Play::DaysLater(Boundary::before(2)),
-        Play::DaysLater(Boundary::after(1)),
+        Play::DaysLater(Boundary::before(3)),
+        Play::DaysLater(Boundary::after(3)),
     ];
-    let both = [apply.clone(), destroy.clone()];
+    let all = [apply.clone(), change.clone(), destroy.clone()];
     tokio::join!(
         sweep.each(&apply, chains),
+        sweep.each(&change, short.clone()),
         sweep.each(&destroy, short),
         sweep.every_boundary(&destroy),
+        sweep.every_boundary(&change),
         sweep.every_boundary(&apply),
-        sweep.at_random(&both, SEED, RANDOM),
+        sweep.at_random(&all, SEED, RANDOM),
     );
     Ok(sweep.total())
 }

@@ -25,15 +25,6 @@ pub enum Subject {
     Destruction { retained: String },
 }
 
-impl Subject {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Rollout => "apply",
-            Self::Destruction { .. } => "destroy",
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     Killed,
@@ -186,8 +177,7 @@ impl Scenario {
             return Ok(());
         }
         bail!(
-            "the {} did not end within {} s: {}",
-            self.subject.name(),
+            "it did not end within {} s: {}",
             PATIENCE.as_secs(),
             self.last_words()
         )

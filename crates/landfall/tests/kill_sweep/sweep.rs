@@ -135,7 +135,7 @@ impl Sweep {
 
     async fn scenario(&self, template: &Template, play: &Play) -> Kills {
         let began = Instant::now();
-        let name = format!("{}: {play}", template.subject.name());
+        let name = format!("{}: {play}", template.name);
         let (kills, findings) = match tokio::time::timeout(LONGEST, run(template, play)).await {
             Ok(Ok(ended)) => ended,
             Ok(Err(error)) => {

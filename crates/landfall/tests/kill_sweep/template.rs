@@ -24,6 +24,8 @@ pub struct Template {
     pub database: Database,
     pub environment: String,
     pub subject: Subject,
+    /// For progress: `apply`.
+    pub name: &'static str,
 }
 
 /// A connected account and an approved plan whose rollout has just begun.
@@ -34,7 +36,7 @@ pub async fn of_rollout(database: Database) -> anyhow::Result<Template> {
     let api = Api::new(&server.url, &admin_token(folder.path())?);
     let connection = journey::connect(&api, &cloud).await?;
     let environment = journey::environment(&api, &connection).await?;
-    let plan = journey::approved_plan(&api, &environment).await?;
+    let plan = journey::approved_plan(&api, &environment, 35).await?;
     server.kill().await?;
     let path = format!("/plans/{plan}/rollouts");
     begin(&folder, &cloud, &database, &path, json!({})).await?;
@@ -44,6 +46,28 @@ pub async fn of_rollout(database: Database) -> anyhow::Result<Template> {
         database,
         environment,
         subject: Subject::Rollout,
+        name: "apply",
+    })
+}
+
+/// The rollout succeeded, and one of another kind has just begun: a new
+/// revision, an update in place, a bucket that is no longer wanted.
+pub async fn of_change(rollout: &Template) -> anyhow::Result<Template> {
+    let mut scenario = Scenario::from(rollout).await?;
+    scenario.live_to_the_end().await?;
+    let api = scenario.api()?;
+    journey::change_workload(api).await?;
+    let plan = journey::approved_plan(api, &rollout.environment, 3).await?;
+    let (folder, database, mut cloud) = scenario.dismantle().await?;
+    let path = format!("/plans/{plan}/rollouts");
+    begin(&folder, &cloud, &database, &path, json!({})).await?;
+    cloud.kill().await?;
+    Ok(Template {
+        folder,
+        database,
+        environment: rollout.environment.clone(),
+        subject: Subject::Rollout,
+        name: "change",
     })
 }
 
@@ -68,6 +92,7 @@ pub async fn of_destruction(rollout: &Template) -> anyhow::Result<Template> {
         database,
         environment: rollout.environment.clone(),
         subject: Subject::Destruction { retained: id },
+        name: "destroy",
     })
 }
 
