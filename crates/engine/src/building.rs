@@ -5,12 +5,13 @@ use crate::{
     engine::{Stop, Trouble},
     fold::NodeLog,
     hands::Provisioner,
+    lookup::Maker,
     node::{NodeEnd, fail},
     world::World,
 };
 use landfall_model::{
     driver::{Failure, FailureKind, Observed, PatchOperation},
-    graph::{self, Lookup, Node, TAG_ADDRESS, TAG_ENVIRONMENT},
+    graph::Node,
     journal::Call,
     owned,
     plan::Action,
@@ -182,29 +183,14 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// Whether what a failed attempt named is its own work. An identifier that
-    /// the cloud made up is; a name may be somebody else's, who had it first.
     pub fn made(&self, observed: &Observed) -> bool {
-        let Lookup::Name { .. } = self.node.lookup else {
-            return true;
+        let maker = Maker {
+            environment_id: &self.world.plan.environment_id,
+            address: &self.action.address,
+            node: self.node,
+            properties: self.template,
         };
-        let tags = graph::tags(&observed.properties);
-        match tags.get(TAG_ADDRESS) {
-            Some(address) => {
-                address == self.action.address.as_str()
-                    && tags.get(TAG_ENVIRONMENT).map(String::as_str)
-                        == Some(self.world.plan.environment_id.as_str())
-            }
-            // Perhaps half made, before it was tagged; but after a refusal it
-            // is likelier to have been there before.
-            None => {
-                !graph::tags(self.template).contains_key(TAG_ADDRESS)
-                    || self
-                        .log
-                        .last_failure()
-                        .is_none_or(|failure| failure.kind.is_retryable())
-            }
-        }
+        maker.made(observed, self.log.last_failure())
     }
 
     /// What is to be brought to the wanted properties, if anything exists: then

@@ -12,7 +12,7 @@ use crate::{
     fold::{Logs, NodeLog},
     hands::Provisioner,
     journal::Journal,
-    lookup::{self, Wanted},
+    lookup::{self, Maker, Wanted},
     record,
     run::logs_of,
     world::World,
@@ -136,34 +136,49 @@ async fn settle_one(world: &World<'_>, mut legacy: Legacy) -> Result<(), Trouble
     let node = node_of(world, &legacy, &open.type_name).await?;
     let outcome = attempts.drive(&mut legacy.log, true).await?;
     let identifier = legacy.log.open().and_then(|open| open.identifier.clone());
-    let found = match outcome {
+    let (found, why) = match outcome {
         Outcome::Unfinished { failure } => return Err(failure.into()),
-        Outcome::Succeeded { .. } if identifier.is_some() => {
-            read(&attempts, &open.type_name, identifier).await?
-        }
+        Outcome::Succeeded { .. } if identifier.is_some() => (
+            read(&attempts, &open.type_name, identifier).await?,
+            found_nothing(world),
+        ),
+        Outcome::Succeeded { .. } | Outcome::Lost => (
+            look(world, &legacy.address, node.as_ref(), properties).await?,
+            found_nothing(world),
+        ),
         Outcome::Failed {
             failure,
             certain: false,
         } => match look(world, &legacy.address, node.as_ref(), properties).await? {
             None => return Err(failure.into()),
-            found => found,
+            found => (found, failure),
         },
-        Outcome::Failed { .. } if identifier.is_some() => {
-            read(&attempts, &open.type_name, identifier).await?
+        // What exists already is named, too, and may be anybody's.
+        Outcome::Failed { failure, .. } if failure.kind == FailureKind::AlreadyExists => (
+            look(world, &legacy.address, node.as_ref(), properties).await?,
+            failure,
+        ),
+        Outcome::Failed { failure, .. } if identifier.is_some() => {
+            let seen = read(&attempts, &open.type_name, identifier).await?;
+            let made = |observed: &Observed| {
+                node.as_ref().is_some_and(|node| {
+                    let maker = Maker {
+                        environment_id: &world.plan.environment_id,
+                        address: &legacy.address,
+                        node,
+                        properties,
+                    };
+                    maker.made(observed, Some(&failure))
+                })
+            };
+            (seen.filter(made), found_nothing(world))
         }
-        Outcome::Failed { failure, .. } if failure.kind != FailureKind::AlreadyExists => None,
-        Outcome::Succeeded { .. } | Outcome::Lost | Outcome::Failed { .. } => {
-            look(world, &legacy.address, node.as_ref(), properties).await?
-        }
+        Outcome::Failed { failure, .. } => (None, failure),
     };
     let Some(observed) = found else {
         let event = EventKind::AttemptFailed {
             attempt: open.number,
-            failure: Failure::new(
-                FailureKind::Forgotten,
-                "NotFound",
-                format!("{} found nothing of it", world.rollout_id),
-            ),
+            failure: why,
         };
         attempts
             .note(&mut legacy.log, "close an old attempt", vec![], vec![event])
@@ -179,6 +194,14 @@ async fn settle_one(world: &World<'_>, mut legacy: Legacy) -> Result<(), Trouble
         observed,
     )
     .await
+}
+
+fn found_nothing(world: &World<'_>) -> Failure {
+    Failure::new(
+        FailureKind::Forgotten,
+        "NotFound",
+        format!("{} found nothing of it", world.rollout_id),
+    )
 }
 
 /// Records what an old attempt made: at its address if that is wanted and free,

@@ -96,13 +96,20 @@ impl Building<'_> {
                 let applied = owned::view(&desired, &observed.properties);
                 (applied, observed.properties)
             }
-            // It cannot be read now: an entry that knows little is better than
-            // a resource that nobody knows.
+            // It cannot be read now, and its name may be somebody else's. The
+            // attempt stays open: whoever settles it looks first.
+            _ if self.log.open().is_some() && self.is_named() => return Ok(nothing),
+            // An entry that knows little is better than a resource that nobody
+            // knows.
             _ => (json!({}), json!({})),
         };
         Ok(self
             .writes(&identifier, applied, outputs, true)
             .unwrap_or(nothing))
+    }
+
+    fn is_named(&self) -> bool {
+        matches!(self.node.lookup, Lookup::Name { .. })
     }
 
     fn writes(

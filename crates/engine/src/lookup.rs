@@ -35,6 +35,38 @@ pub(crate) struct Found {
     pub ours: bool,
 }
 
+/// Whose attempt named a resource, and with what it was to be made.
+pub(crate) struct Maker<'a> {
+    pub environment_id: &'a EnvironmentId,
+    pub address: &'a Address,
+    pub node: &'a Node,
+    pub properties: &'a Value,
+}
+
+impl Maker<'_> {
+    /// Whether what a failed attempt named is its own work. An identifier that
+    /// the cloud made up is; a name may be somebody else's, who had it first.
+    pub fn made(&self, observed: &Observed, failure: Option<&Failure>) -> bool {
+        let Lookup::Name { .. } = self.node.lookup else {
+            return true;
+        };
+        let tags = graph::tags(&observed.properties);
+        match tags.get(TAG_ADDRESS) {
+            Some(address) => {
+                address == self.address.as_str()
+                    && tags.get(TAG_ENVIRONMENT).map(String::as_str)
+                        == Some(self.environment_id.as_str())
+            }
+            // Perhaps half made, before it was tagged; but after a refusal it
+            // is likelier to have been there before.
+            None => {
+                !graph::tags(self.properties).contains_key(TAG_ADDRESS)
+                    || failure.is_none_or(|failure| failure.kind.is_retryable())
+            }
+        }
+    }
+}
+
 /// Ours first, if several match.
 pub(crate) async fn find(
     engine: &Engine,

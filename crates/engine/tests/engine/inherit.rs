@@ -110,3 +110,89 @@ fn what_cannot_be_settled_fails_the_run_and_only_what_stands_on_it() {
     bench.succeed(&landing);
     bench.assert_landed(&landing);
 }
+
+/// A rollout whose creation of a bucket was accepted, and which was refused
+/// before it could learn how that ended.
+fn cut_off(bench: &Bench) -> Landing {
+    let mut builder = bench.builder();
+    builder.named(
+        "files.bucket",
+        BUCKET,
+        "BucketName",
+        json!({"BucketName": "landfall-files"}),
+    );
+    let landing = bench.land(&builder, builder.creations());
+    for verb in [Verb::Poll, Verb::Read] {
+        let revoked = Fault::Refuse(failure(FailureKind::Unauthorized));
+        bench.cloud.fault(verb, BUCKET, revoked);
+    }
+    let ended = bench.start(&landing, 0);
+    assert!(matches!(ended, Some(RunEnd::Failed { .. })));
+    let story = bench.story(&landing, "files.bucket");
+    assert!(
+        story
+            .iter()
+            .any(|kind| matches!(kind, EventKind::Identified { .. })),
+        "the cloud named it: {story:?}"
+    );
+    landing
+}
+
+const BUCKET: &str = "AWS::S3::Bucket";
+
+/// The workload is gone from the next plan; a queue is wanted instead.
+fn without_bucket(bench: &Bench) -> Landing {
+    let mut builder = bench.builder();
+    builder.tagged("jobs.queue", "AWS::SQS::Queue", json!({}));
+    bench.land(&builder, builder.creations())
+}
+
+#[test]
+fn a_name_that_was_somebody_elses_is_neither_recorded_nor_listed() {
+    let accidents = [
+        None,
+        // The cloud is less clear about it.
+        Some(failure(FailureKind::Denied)),
+    ];
+    for accident in accidents {
+        let bench = Bench::new(74);
+        let theirs = json!({"BucketName": "landfall-files"});
+        bench.cloud.plant(BUCKET, "landfall-files", theirs, true);
+        if let Some(failure) = accident {
+            let fault = Fault::FailOperation {
+                failure,
+                leaves: false,
+            };
+            bench.cloud.fault(Verb::Create, BUCKET, fault);
+        }
+        let old = cut_off(&bench);
+        assert!(bench.records().is_empty(), "nobody looked yet");
+        let landing = without_bucket(&bench);
+        assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+        assert_eq!(bench.retained(), vec![]);
+        bench.assert_landed(&landing);
+        let story = bench.story(&old, "files.bucket");
+        let closed = story.last();
+        assert!(
+            matches!(closed, Some(EventKind::AttemptFailed { .. })),
+            "{closed:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_failed_attempt_left_under_its_name_is_listed_by_its_tags() {
+    let bench = Bench::new(75);
+    let fault = Fault::FailOperation {
+        failure: failure(FailureKind::Denied),
+        leaves: true,
+    };
+    bench.cloud.fault(Verb::Create, BUCKET, fault);
+    cut_off(&bench);
+    let landing = without_bucket(&bench);
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    let [left] = bench.retained().try_into().unwrap();
+    assert_eq!(left.identifier, "landfall-files");
+    assert_eq!(left.reason, Reason::LeftBehind);
+    bench.assert_landed(&landing);
+}
