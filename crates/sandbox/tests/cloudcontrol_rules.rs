@@ -237,3 +237,71 @@ async fn a_service_linked_role_is_made_once() {
         .await;
     assert_eq!(gone.code(), "NoSuchEntity");
 }
+
+#[tokio::test]
+async fn a_policy_in_use_is_not_deleted() {
+    const POLICY: &str = "AWS::IAM::ManagedPolicy";
+    const IN_USE: &str = "Cannot delete a policy attached to entities.";
+    let sandbox = still().await;
+    let cloud = Cloud::of_customer(&sandbox);
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}]});
+    let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Action": "s3:ListBucket", "Resource": "*"}]});
+    let boundary = cloud
+        .create(
+            POLICY,
+            json!({"ManagedPolicyName": "boundary", "PolicyDocument": document}),
+        )
+        .await;
+    for name in ["bounded", "carrier"] {
+        let mut role = json!({"RoleName": name, "AssumeRolePolicyDocument": trust});
+        if name == "bounded" {
+            role["PermissionsBoundary"] = boundary.clone().into();
+        }
+        cloud.create(ROLE, role).await;
+    }
+    let (code, text) = failure(&cloud.delete_event(POLICY, &boundary).await);
+    assert_eq!(code, "ResourceConflict");
+    assert!(text.contains(IN_USE), "{text}");
+    assert!(cloud.exists(POLICY, &boundary).await);
+
+    // What the policy's own resource attached it takes back; what another
+    // attached stands in its way, also when that happens while it goes.
+    let own = cloud
+        .create(
+            POLICY,
+            json!({"ManagedPolicyName": "own", "PolicyDocument": document, "Roles": ["carrier"]}),
+        )
+        .await;
+    let attach = async |policy: &str| {
+        let params = [("RoleName", "bounded"), ("PolicyArn", policy)];
+        sandbox
+            .iam(&cloud.who, "AttachRolePolicy", &params)
+            .await
+            .expect_ok();
+    };
+    attach(&own).await;
+    let (code, text) = failure(&cloud.delete_event(POLICY, &own).await);
+    assert_eq!(code, "ResourceConflict");
+    assert!(text.contains(IN_USE), "{text}");
+    let params = [("RoleName", "bounded"), ("PolicyArn", own.as_str())];
+    sandbox
+        .iam(&cloud.who, "DetachRolePolicy", &params)
+        .await
+        .expect_ok();
+    let deletion = json!({"TypeName": POLICY, "Identifier": own});
+    let going = cloud.ask("DeleteResource", deletion).await;
+    attach(&own).await;
+    let (code, _) = failure(&cloud.end(&going).await);
+    assert_eq!(code, "ResourceConflict");
+    assert_eq!(cloud.read(POLICY, &own).await["AttachmentCount"], 2);
+    sandbox
+        .iam(&cloud.who, "DetachRolePolicy", &params)
+        .await
+        .expect_ok();
+    cloud.delete(POLICY, &own).await;
+
+    cloud.delete(ROLE, "bounded").await;
+    cloud.delete(POLICY, &boundary).await;
+}

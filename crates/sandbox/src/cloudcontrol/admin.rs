@@ -168,7 +168,8 @@ async fn change(
     Ok(Json(json!({ "properties": after })))
 }
 
-/// Deletes a resource at once, whatever protects it.
+/// Deletes a resource at once, whatever protects it; but nobody can delete a
+/// policy that IAM sees in use.
 async fn delete(
     State(shared): State<Arc<Shared>>,
     body: Result<Json<Named>, JsonRejection>,
@@ -185,7 +186,8 @@ async fn delete(
     {
         return Err(missing(&named.type_name, &named.identifier));
     }
-    settle::remove(world, &place, &named.type_name, &named.identifier, at);
+    settle::remove(world, &place, &named.type_name, &named.identifier, at)
+        .map_err(|failure| AdminError::Request(failure.to_string()))?;
     Ok(Json(json!({ "deleted": named.identifier })))
 }
 

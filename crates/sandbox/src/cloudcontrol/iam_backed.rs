@@ -265,7 +265,10 @@ fn create_policy(iam: &mut State, at: &Moment, model: &Model) -> Result<(), crat
         )?
         .arn
         .clone();
-    roles.iter().try_for_each(|role| iam.attach(at, role, &arn))
+    roles
+        .iter()
+        .try_for_each(|role| iam.attach(at, role, &arn))?;
+    iam.set_own_roles(&arn, roles.into_iter().collect())
 }
 
 /// Changes the entity in IAM from one model to another, all or nothing.
@@ -344,9 +347,24 @@ fn update_policy(
         for role in old.iter().filter(|role| !new.contains(role)) {
             iam.detach(at, role, arn)?;
         }
-        new.iter().try_for_each(|role| iam.attach(at, role, arn))
+        new.iter().try_for_each(|role| iam.attach(at, role, arn))?;
+        // `Roles` reads back every attachment: naming one again claims nothing.
+        let mut own = iam.policy(arn)?.own_roles.clone();
+        own.retain(|role| new.contains(role));
+        own.extend(new.into_iter().filter(|role| !old.contains(role)));
+        iam.set_own_roles(arn, own)
     };
     step(iam).map_err(|error| Failure::from_service(&error))
+}
+
+/// Whether somebody besides a policy's own resource uses it: as a boundary, or
+/// attached to a role that `Roles` did not name. The handler takes back what it
+/// attached and nothing else.
+pub(super) fn used_by_others(iam: &State, policy: &ManagedPolicy) -> bool {
+    iam.bounded_by(&policy.arn).next().is_some()
+        || iam
+            .attached_to(&policy.arn)
+            .any(|role| !policy.own_roles.contains(&role.name))
 }
 
 /// Removes the entity from IAM, with what handlers remove before it.
@@ -360,9 +378,11 @@ pub(super) fn delete(
     let done = match type_name {
         ROLE => changed.remove_role(identifier).map(drop),
         MANAGED_POLICY => {
+            let own = iam.policy(identifier).map(|policy| &policy.own_roles);
             let roles: Vec<String> = iam
                 .attached_to(identifier)
                 .map(|role| role.name.clone())
+                .filter(|name| own.as_ref().is_ok_and(|own| own.contains(name)))
                 .collect();
             roles
                 .iter()

@@ -1,6 +1,7 @@
 //! What time brings: operations end when somebody next looks.
 
 use super::env::{Env, Place};
+use super::failure::{Failure, HandlerErrorCode};
 use super::make::moment;
 use super::rules;
 use super::state::{Course, Operation, OperationKind, Resource, Stage, key};
@@ -69,14 +70,20 @@ fn finish(world: &mut World, place: &Place, token: &str, at: SimTime) {
     };
     operation.stage = match operation.stage.clone() {
         Stage::Running => match operation.course.clone() {
-            Course::Succeed => {
-                complete(world, place, &operation, at);
-                Stage::Succeeded { at }
-            }
+            Course::Succeed => match complete(world, place, &operation, at) {
+                Ok(()) => Stage::Succeeded { at },
+                Err(failure) => Stage::Failed { at, failure },
+            },
             Course::FailButDone(failure) => {
                 // A deletion that failed has deleted nothing.
-                if operation.kind != OperationKind::Delete {
-                    complete(world, place, &operation, at);
+                if operation.kind == OperationKind::Create {
+                    make_ready(
+                        world,
+                        place,
+                        &operation.type_name,
+                        &operation.identifier,
+                        at,
+                    );
                 }
                 Stage::Failed { at, failure }
             }
@@ -84,8 +91,8 @@ fn finish(world: &mut World, place: &Place, token: &str, at: SimTime) {
         },
         Stage::Cancelling { begun, .. } => {
             let does = !matches!(operation.course, Course::Fail(_));
-            if begun && does {
-                complete(world, place, &operation, at);
+            let done = if begun && does {
+                complete(world, place, &operation, at)
             } else if operation.kind == OperationKind::Create && does {
                 remove(
                     world,
@@ -93,7 +100,12 @@ fn finish(world: &mut World, place: &Place, token: &str, at: SimTime) {
                     &operation.type_name,
                     &operation.identifier,
                     at,
-                );
+                )
+            } else {
+                Ok(())
+            };
+            if let Err(failure) = done {
+                tracing::debug!(%failure, token, "cancelled, and kept");
             }
             Stage::Cancelled { at }
         }
@@ -113,7 +125,12 @@ fn finish(world: &mut World, place: &Place, token: &str, at: SimTime) {
     }
 }
 
-fn complete(world: &mut World, place: &Place, operation: &Operation, at: SimTime) {
+fn complete(
+    world: &mut World,
+    place: &Place,
+    operation: &Operation,
+    at: SimTime,
+) -> Result<(), Failure> {
     match operation.kind {
         OperationKind::Create => {
             make_ready(
@@ -123,17 +140,16 @@ fn complete(world: &mut World, place: &Place, operation: &Operation, at: SimTime
                 &operation.identifier,
                 at,
             );
+            Ok(())
         }
-        OperationKind::Update => {}
-        OperationKind::Delete => {
-            remove(
-                world,
-                place,
-                &operation.type_name,
-                &operation.identifier,
-                at,
-            );
-        }
+        OperationKind::Update => Ok(()),
+        OperationKind::Delete => remove(
+            world,
+            place,
+            &operation.type_name,
+            &operation.identifier,
+            at,
+        ),
     }
 }
 
@@ -165,14 +181,16 @@ pub(super) fn make_ready(
     }
 }
 
-/// Removes a resource and what disappears with it.
+/// Removes a resource and what disappears with it. Fails when IAM keeps it:
+/// the checks were made when the deletion was accepted, and somebody may have
+/// begun to use the entity since.
 pub(super) fn remove(
     world: &mut World,
     place: &Place,
     type_name: &str,
     identifier: &str,
     at: SimTime,
-) {
+) -> Result<(), Failure> {
     let moment = moment(world, at);
     let env = Env::new(world, place, at);
     let rules = rules::of(type_name);
@@ -197,19 +215,18 @@ pub(super) fn remove(
         })
         .collect();
     for (dependent, identifier) in dependents {
-        remove(world, place, dependent, &identifier, at);
+        remove(world, place, dependent, &identifier, at)?;
     }
     let Some(account) = world.accounts.get_mut(&place.account) else {
-        return;
+        return Ok(());
     };
     let home = place.home(type_name).region;
     if iam_backed::keeps(type_name) {
-        // The checks were made when the deletion was accepted; what came in
-        // between (a policy attached out of band) keeps the entity.
-        if let Err(failure) = iam_backed::delete(&mut account.iam, &moment, type_name, identifier) {
-            tracing::debug!(%failure, identifier, "kept by IAM");
-        }
-        return;
+        return match iam_backed::delete(&mut account.iam, &moment, type_name, identifier) {
+            // Somebody was faster.
+            Err(failure) if failure.code == HandlerErrorCode::NotFound => Ok(()),
+            done => done,
+        };
     }
     if type_name == rules::SERVICE_LINKED_ROLE
         && let Err(error) = account.iam.remove_role(identifier)
@@ -217,7 +234,7 @@ pub(super) fn remove(
         tracing::debug!(%error, identifier, "no such role any more");
     }
     let Some(region) = account.cloudcontrol.get_mut(&home) else {
-        return;
+        return Ok(());
     };
     if let Some(gone) = region.take(type_name, identifier)
         && type_name == rules::SECRET
@@ -227,4 +244,5 @@ pub(super) fn remove(
             .held_names
             .insert(name.to_owned(), at.plus(RECOVERY_WINDOW));
     }
+    Ok(())
 }

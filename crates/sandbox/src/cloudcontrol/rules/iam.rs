@@ -4,7 +4,7 @@ use super::Rules;
 use super::generic;
 use crate::cloudcontrol::env::{Env, strings, text};
 use crate::cloudcontrol::failure::{Failure, HandlerErrorCode};
-use crate::cloudcontrol::iam_backed::{MANAGED_POLICY, ROLE, ROLE_POLICY};
+use crate::cloudcontrol::iam_backed::{self, MANAGED_POLICY, ROLE, ROLE_POLICY};
 use crate::cloudcontrol::state::Resource;
 use crate::types::{Model, TypeInfo, set_default};
 
@@ -111,6 +111,22 @@ impl Rules for ManagedPolicy {
             }
         }
         Ok(())
+    }
+
+    fn check_delete(&self, env: &Env<'_>, resource: &Resource) -> Result<(), Failure> {
+        let used = env.account().is_some_and(|account| {
+            account
+                .iam
+                .policy(&resource.identifier)
+                .is_ok_and(|policy| iam_backed::used_by_others(&account.iam, policy))
+        });
+        if !used {
+            return Ok(());
+        }
+        Err(Failure::new(
+            HandlerErrorCode::ResourceConflict,
+            env.service_message("Iam", 409, "Cannot delete a policy attached to entities."),
+        ))
     }
 
     fn arn(&self, env: &Env<'_>, model: &Model) -> String {

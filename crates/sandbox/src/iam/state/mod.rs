@@ -80,6 +80,9 @@ pub struct ManagedPolicy {
     pub versions: BTreeMap<u32, PolicyVersion>,
     pub default_version: Versioned<u32>,
     pub tags: BTreeMap<String, String>,
+    /// Roles to which its own resource attached it; others did so themselves.
+    #[serde(default)]
+    pub own_roles: BTreeSet<String>,
     /// Numbers are never given twice, also not after a deletion.
     next_version: u32,
 }

@@ -5,7 +5,7 @@ use super::{
     ManagedPolicy, Moment, NewPolicy, PolicyVersion, State, Versioned, delete_conflict, no_entity,
 };
 use crate::wire::AwsError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     pub fn create_policy(
@@ -49,6 +49,7 @@ impl State {
             )]),
             default_version: Versioned::new(1, at.effective_at),
             tags: new.tags,
+            own_roles: BTreeSet::new(),
             next_version: 2,
         };
         Ok(self.policies.entry(arn).or_insert(policy))
@@ -150,6 +151,12 @@ impl State {
     pub fn untag_policy(&mut self, arn: &str, keys: &[String]) -> Result<(), AwsError> {
         let policy = self.policy_mut(arn)?;
         policy.tags.retain(|key, _| !keys.contains(key));
+        Ok(())
+    }
+
+    /// Writes down to which roles the policy's own resource attached it.
+    pub fn set_own_roles(&mut self, arn: &str, roles: BTreeSet<String>) -> Result<(), AwsError> {
+        self.policy_mut(arn)?.own_roles = roles;
         Ok(())
     }
 
