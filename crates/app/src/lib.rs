@@ -69,6 +69,7 @@ pub struct App {
     pub(crate) limits: limits::Limits,
     pub(crate) breakers: breaker::Breakers,
     pub(crate) triggers: connections::Triggers,
+    pub(crate) silences: worker::Silences,
     /// One connection's cloud questions at a time, and one organization's
     /// creations: see where they are taken.
     pub(crate) locks: keyed::Locks,
@@ -102,6 +103,7 @@ impl App {
             hub,
             breakers: breaker::Breakers::default(),
             triggers: connections::Triggers::default(),
+            silences: worker::Silences::default(),
             locks: keyed::Locks::default(),
             closing,
         })

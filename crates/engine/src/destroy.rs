@@ -134,7 +134,7 @@ async fn finish(
     let mut writes = vec![
         Write::PutRetained(retained.clone()),
         journal.entry(Some(&retained.address), event),
-        journal.entry(None, EventKind::Finished { outcome }),
+        journal.entry(None, EventKind::Finished { outcome, why: None }),
         Write::CompleteWork {
             lease: journal.heartbeat.lease(),
         },

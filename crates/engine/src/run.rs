@@ -255,7 +255,9 @@ async fn finish(
         let outcome = rollout.state.as_str().to_owned();
         let mut writes = vec![
             Write::PutRollout(rollout.clone()),
-            world.journal.entry(None, EventKind::Finished { outcome }),
+            world
+                .journal
+                .entry(None, EventKind::Finished { outcome, why: None }),
             Write::CompleteWork {
                 lease: world.journal.heartbeat.lease(),
             },

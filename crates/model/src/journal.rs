@@ -115,6 +115,9 @@ pub enum EventKind {
     Resumed,
     Finished {
         outcome: String,
+        /// Why it ended without its nodes having come to an end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
 }
 

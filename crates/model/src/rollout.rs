@@ -174,6 +174,10 @@ pub enum NodeState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RolloutProgress {
     pub rollout: Rollout,
+    /// Why it ended although no node did: the account could not be reached, the
+    /// grant was taken back. What single nodes failed of is in `nodes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     pub nodes: BTreeMap<Address, NodeState>,
     pub done: u32,
     pub total: u32,

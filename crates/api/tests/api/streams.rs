@@ -114,7 +114,7 @@ async fn a_rollout_is_told_from_the_last_event_that_was_seen_to_its_end() {
     let started = append(EventKind::Started);
     let resumed = append(EventKind::Resumed);
     let outcome = "succeeded".to_owned();
-    let finished = append(EventKind::Finished { outcome });
+    let finished = append(EventKind::Finished { outcome, why: None });
     world.store.commit(vec![started, resumed]).await.unwrap();
 
     let path = format!("/api/v1/rollouts/{}/stream", rollout.id);

@@ -59,6 +59,7 @@ pub async fn progress(app: &App, actor: &Actor, id: &RolloutId) -> Result<Rollou
         .await
         .map_err(failed("listing resources"))?;
     Ok(RolloutProgress {
+        why: why_it_ended(&events),
         done: count(nodes.values().filter(is_done).count()),
         total: count(nodes.len()),
         last_event: events.last().map_or(0, |event| event.seq),
@@ -66,6 +67,16 @@ pub async fn progress(app: &App, actor: &Actor, id: &RolloutId) -> Result<Rollou
         nodes,
         rollout,
     })
+}
+
+/// Of its last run: a resume begins anew.
+fn why_it_ended(events: &[Event]) -> Option<String> {
+    let last = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Finished { why, .. } => Some(why.clone()),
+        EventKind::Resumed => Some(None),
+        _ => None,
+    });
+    last.flatten()
 }
 
 fn count(number: usize) -> u32 {

@@ -1,4 +1,4 @@
-use super::{complete, fenced_is_fine, kept};
+use super::{complete, fenced_is_fine, kept, patience::PATIENCE};
 use crate::{App, audit, cloud::Silence, connections, retained};
 use landfall_engine::Destroy;
 use landfall_model::{
@@ -16,10 +16,6 @@ use landfall_model::{
 use landfall_plan::policy;
 use serde_json::json;
 use std::sync::Arc;
-
-/// How long an approved destruction waits for an account that does not answer.
-/// An approval is for now, not for whenever the account comes back.
-const PATIENCE: i64 = 30 * 60 * 1000;
 
 pub(super) async fn drive(app: &App, lease: &Lease, id: &RetainedId) -> Result<()> {
     let retained = retained::find(app, &lease.organization_id, id).await?;
@@ -167,7 +163,7 @@ async fn give_up(app: &App, lease: &Lease, mut retained: Retained, failure: Fail
             Some(retained.address.clone()),
             EventKind::Failed { failure },
         ),
-        append(None, EventKind::Finished { outcome }),
+        append(None, EventKind::Finished { outcome, why: None }),
         end_entry(now, &retained),
         Write::CompleteWork {
             lease: lease.clone(),

@@ -6,7 +6,10 @@
 mod check;
 mod destruction;
 mod fair;
+mod patience;
 mod rollout;
+
+pub(crate) use patience::Silences;
 
 use crate::{App, connections, failed};
 use fair::Turns;

@@ -47,8 +47,9 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: &RolloutId) -> Result<()
             connections::after_failure(app, organization, &connection.id).await?;
             return give_up(app, lease, &rollout, &failure.to_string()).await;
         }
-        Err(silence) => return Err(silence.into_error("assuming the provisioner")),
+        Err(silence) => return wait_or_give_up(app, lease, &rollout, silence).await,
     };
+    app.silences.end(id);
     let site = Site {
         account_id: connection.account_id.to_string(),
         region: environment.region.clone(),
@@ -72,6 +73,36 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: &RolloutId) -> Result<()
         connections::after_failure(app, organization, &connection.id).await?;
     }
     Ok(())
+}
+
+/// Waits for the account to answer, unless that has lasted too long or nobody
+/// wants the rollout any more. What it left open stays in the journal: the next
+/// rollout settles it.
+async fn wait_or_give_up(
+    app: &App,
+    lease: &Lease,
+    rollout: &Rollout,
+    silence: Silence,
+) -> Result<()> {
+    let now = app.now();
+    let heard = match &silence {
+        Silence::Refused(failure) => Some(failure.to_string()),
+        Silence::Unreachable | Silence::Paused(_) => None,
+    };
+    let wait = app.silences.go_on(&rollout.id, now, heard);
+    let canceling = matches!(rollout.state, State::Canceling { .. });
+    let error = silence.into_error("assuming the provisioner");
+    if !canceling && !wait.is_too_long(now) {
+        return Err(error);
+    }
+    app.silences.end(&rollout.id);
+    let said = wait.heard.unwrap_or_else(|| error.to_string());
+    let why = if canceling {
+        said
+    } else {
+        format!("the account could not be used for half an hour: {said}")
+    };
+    give_up(app, lease, rollout, &why).await
 }
 
 fn points_at_the_grant(failure: &Failure) -> bool {
@@ -133,7 +164,7 @@ async fn give_up(app: &App, lease: &Lease, rollout: &Rollout, why: &str) -> Resu
     .map_err(|error| Error::internal("ending the rollout", error))?;
     rollout.version += 1;
     let stream = Stream::Rollout(rollout.id.clone());
-    let outcome = format!("{}: {why}", rollout.state.as_str());
+    let outcome = rollout.state.as_str().to_owned();
     let detail = json!({ "state": rollout.state.as_str(), "from": from, "why": why });
     let writes = vec![
         Write::Guard {
@@ -145,7 +176,10 @@ async fn give_up(app: &App, lease: &Lease, rollout: &Rollout, why: &str) -> Resu
             stream,
             at: now,
             address: None,
-            kind: EventKind::Finished { outcome },
+            kind: EventKind::Finished {
+                outcome,
+                why: Some(why.to_owned()),
+            },
         },
         audit::system_entry(
             app,

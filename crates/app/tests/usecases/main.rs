@@ -12,3 +12,4 @@ mod environments;
 mod organizations;
 mod plans;
 mod runs;
+mod silence;

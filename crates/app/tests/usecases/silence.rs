@@ -1,0 +1,116 @@
+//! An account that does not answer keeps nothing waiting for ever.
+
+use crate::common::{World, application, code, environment, eventually};
+use landfall_app::{Actor, Settings, environments, plans, rollouts, worker};
+use landfall_model::{
+    Code,
+    driver::{Failure, FailureKind},
+    environment::{ApprovalPolicy, Environment},
+    rollout::{Rollout, State},
+};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+struct Waiting {
+    world: World,
+    actor: Actor,
+    environment: Environment,
+    rollout: Rollout,
+    shutdown: CancellationToken,
+    worker: tokio::task::JoinHandle<()>,
+}
+
+/// A rollout whose account answered when it was started, and then no more.
+async fn waiting() -> Waiting {
+    let mut settings = Settings::default();
+    settings.worker.poll = Duration::from_millis(1);
+    let world = World::with(settings).await;
+    let shutdown = CancellationToken::new();
+    let worker = tokio::spawn(worker::run(world.app.clone(), shutdown.clone()));
+    let actor = world.tenant("Acme").await.admin.actor;
+    let connection = world.connected(&actor).await;
+    let shop = application(&world.app, &actor).await;
+    let policy = ApprovalPolicy::Automatic;
+    let view = environment(&world.app, &actor, &shop, &connection, policy).await;
+    let plan = plans::create(&world.app, &actor, &view.environment.id)
+        .await
+        .unwrap();
+    let message = "the server's own keys have expired";
+    world.cloud.refuses_the_provisioner_after(
+        1,
+        Failure::new(FailureKind::Unavailable, "NoIdentity", message),
+    );
+    let asked = world.cloud.count("provisioner ");
+    let rollout = rollouts::start(&world.app, &actor, &plan.id).await.unwrap();
+    eventually("the worker asks", async || {
+        world.cloud.count("provisioner ") > asked + 1
+    })
+    .await;
+    Waiting {
+        world,
+        actor,
+        environment: view.environment,
+        rollout,
+        shutdown,
+        worker,
+    }
+}
+
+impl Waiting {
+    async fn state(&self) -> State {
+        rollouts::show(&self.world.app, &self.actor, &self.rollout.id)
+            .await
+            .unwrap()
+            .state
+    }
+
+    /// What it was in the way of can be done now.
+    async fn end(self) {
+        environments::delete(&self.world.app, &self.actor, &self.environment.id)
+            .await
+            .unwrap();
+        self.shutdown.cancel();
+        self.worker.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_canceled_rollout_does_not_wait_for_a_silent_account() {
+    let waiting = waiting().await;
+    let app = &waiting.world.app;
+    let busy = environments::delete(app, &waiting.actor, &waiting.environment.id).await;
+    assert_eq!(code(busy), Code::EnvironmentBusy);
+    rollouts::cancel(app, &waiting.actor, &waiting.rollout.id)
+        .await
+        .unwrap();
+    // The clock stands still: nothing here is about time.
+    eventually("it is canceled", async || {
+        matches!(waiting.state().await, State::Canceled { .. })
+    })
+    .await;
+    waiting.end().await;
+}
+
+#[tokio::test]
+async fn a_rollout_gives_up_on_an_account_that_stays_silent() {
+    let waiting = waiting().await;
+    for _ in 0..20 {
+        waiting.world.clock.advance(Duration::from_secs(60));
+        tokio::task::yield_now().await;
+    }
+    assert!(!waiting.state().await.is_over(), "it is patient");
+    eventually("it gives up", async || {
+        waiting.world.clock.advance(Duration::from_secs(60));
+        matches!(waiting.state().await, State::Failed { .. })
+    })
+    .await;
+    let progress = rollouts::progress(&waiting.world.app, &waiting.actor, &waiting.rollout.id)
+        .await
+        .unwrap();
+    let why = progress.why.unwrap();
+    assert!(
+        why.contains("half an hour") && why.contains("own keys"),
+        "{why}"
+    );
+    waiting.end().await;
+}
