@@ -15,6 +15,7 @@ use landfall_model::{
     error::Result,
     id::{EnvironmentId, OrganizationId, RolloutId, WorkId},
     journal::{Event, EventKind, Stream},
+    plan,
     rollout::{NodeState, Rollout, RolloutProgress},
     store::Write,
     work::{Job, NewWork},
@@ -172,6 +173,16 @@ pub async fn resume(app: &App, actor: &Actor, id: &RolloutId) -> Result<Rollout>
                 Code::RolloutState,
                 "a newer rollout of this environment exists",
                 "make a new plan: it takes up what this one left",
+            ));
+        }
+        let plan = plans::find(app, organization, &rollout.plan_id).await?;
+        if let plan::State::Used { approval, .. } = &plan.state
+            && start::too_loose(approval, &environment)
+        {
+            return Err(Error::new(
+                Code::PlanNeedsPerson,
+                "the environment's policy approved the plan, and is manual now",
+                "make a new plan for an Admin to approve: it takes up what this one left",
             ));
         }
         let now = app.now();

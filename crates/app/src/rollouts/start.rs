@@ -2,7 +2,8 @@ use super::{enqueue, refuse_while_running};
 use crate::{Actor, App, Permission, approval, audit, connections, environments, plans};
 use landfall_model::{
     Code, Error,
-    approval::{Approval, ApprovedPlan, Refusal},
+    approval::{Approval, ApprovedPlan, Approver, Refusal},
+    environment::{ApprovalPolicy, Environment},
     error::Result,
     id::{PlanId, RolloutId},
     plan::{self, Plan},
@@ -27,6 +28,7 @@ pub async fn start(app: &App, actor: &Actor, plan_id: &PlanId) -> Result<Rollout
             .await;
         let mut environment = environments::find(app, organization, &plan.environment_id).await?;
         refuse_while_running(app, &environment).await?;
+        refuse_loose(app, &plan, &approval, &environment).await?;
         let connection = connections::find(app, organization, &environment.connection_id).await?;
         let connection = connections::ensure_fresh(app, connection).await?;
         connections::require_connected(&connection)?;
@@ -64,6 +66,40 @@ pub async fn start(app: &App, actor: &Actor, plan_id: &PlanId) -> Result<Rollout
         Ok(rollout)
     };
     audit::attempt(app, actor, Permission::RolloutStart, plan_id.as_str(), work).await
+}
+
+/// The policy may have been tightened since it approved the plan. Then nobody
+/// has: the plan goes back to be read.
+async fn refuse_loose(
+    app: &App,
+    plan: &Plan,
+    approval: &Approval,
+    environment: &Environment,
+) -> Result<()> {
+    if !too_loose(approval, environment) {
+        return Ok(());
+    }
+    let mut proposed = plan.clone();
+    proposed.state = plan::State::Proposed;
+    proposed.version += 1;
+    let detail = json!({ "approved_by": "policy", "policy": environment.approval });
+    let writes = vec![
+        Write::PutPlan(proposed),
+        audit::system_entry(
+            app,
+            &plan.organization_id,
+            "plan.approval-withdrawn",
+            &plan.id,
+            detail,
+        ),
+    ];
+    app.commit("withdrawing the approval", writes).await?;
+    Err(approval::refused(Refusal::ManualPolicy))
+}
+
+/// Whether only a policy that no longer holds said yes.
+pub(super) fn too_loose(approval: &Approval, environment: &Environment) -> bool {
+    approval.by == Approver::Policy && environment.approval == ApprovalPolicy::Manual
 }
 
 fn approved(plan: &Plan) -> Result<Approval> {

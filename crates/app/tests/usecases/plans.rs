@@ -286,3 +286,28 @@ async fn deleting_an_environment_loses_no_create_that_nobody_saw_end() {
     assert_eq!(list[0].identifier, "vpc-0123");
     assert_eq!(list[0].reason, Reason::LeftBehind);
 }
+
+#[tokio::test]
+async fn what_a_policy_approved_waits_for_a_person_once_the_policy_is_manual() {
+    let shop = shop(ApprovalPolicy::Automatic).await;
+    let app = &shop.world.app;
+    let (early, late) = (shop.plan().await, shop.plan().await);
+    let running = shop.start(&early.id).await.unwrap();
+    shop.end(&running.id).await;
+    let tightened = environments::Change {
+        approval: Some(ApprovalPolicy::Manual),
+        settings: None,
+    };
+    environments::change(app, &shop.member, &shop.environment.id, tightened)
+        .await
+        .unwrap();
+
+    assert_eq!(code(shop.start(&late.id).await), Code::PlanNeedsPerson);
+    let late = plans::show(app, &shop.admin, &late.id).await.unwrap();
+    assert_eq!(late.state, State::Proposed, "nobody has approved it");
+    let resumed = rollouts::resume(app, &shop.member, &running.id).await;
+    assert_eq!(code(resumed), Code::PlanNeedsPerson);
+
+    shop.approve(&late).await.unwrap();
+    shop.start(&late.id).await.unwrap();
+}
