@@ -84,9 +84,15 @@ pub(super) fn conclude(world: &World, place: &Place, stack: &mut Stack, work: &W
                 stack.body = previous.body;
                 stack.parameters = previous.parameters;
                 stack.tags = previous.tags;
-                stack
-                    .resources
-                    .retain(|name, _| previous.resources.contains_key(name));
+                stack.resources.retain(|name, resource| {
+                    let Some(before) = previous.resources.get(name) else {
+                        return false;
+                    };
+                    resource.needs.clone_from(&before.needs);
+                    resource.deletion = before.deletion;
+                    resource.keeps_replaced = before.keeps_replaced;
+                    true
+                });
             }
             if failed.is_empty() {
                 stack.turn(at, Status::UpdateRollbackComplete, None);

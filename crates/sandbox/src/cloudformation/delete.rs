@@ -43,6 +43,14 @@ pub(crate) fn delete(
             stack.status.as_str()
         )));
     }
+    // A way out of a deletion that failed, none around the template.
+    if !retained.is_empty() && stack.status != Status::DeleteFailed {
+        return Err(AwsError::validation(format!(
+            "Invalid operation on stack [{}]. When you delete a stack, specify which resources to \
+             retain only when the stack is in the DELETE_FAILED state.",
+            stack.id
+        )));
+    }
     let role = role_arn.or(stack.role_arn.as_deref());
     stack.caller = acting(world, caller, role)?;
     let now = world.now();
@@ -51,6 +59,11 @@ pub(crate) fn delete(
         Status::DeleteInProgress,
         Some("User Initiated".to_owned()),
     );
+    for name in retained {
+        if stack.resources.contains_key(name) {
+            stack.tell(now, name, "DELETE_SKIPPED", None);
+        }
+    }
     stack.work = Some(deletion(&stack, Goal::Delete, now, retained));
     state_mut(world, &place)?
         .stacks

@@ -33,6 +33,34 @@ impl Scope<'_> {
         self.value(value, 0)
     }
 
+    /// The value with every `Fn::If` replaced by the branch that it takes, and
+    /// nothing else evaluated.
+    pub(super) fn chosen(&self, value: &Value) -> Result<Value, String> {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.chosen(item)).collect(),
+            Value::Object(map) => match single(map) {
+                Some(("Fn::If", argument)) => self.chosen(self.branch(argument, 0)?),
+                _ => map
+                    .iter()
+                    .map(|(name, inner)| Ok((name.clone(), self.chosen(inner)?)))
+                    .collect::<Result<Map<_, _>, String>>()
+                    .map(Value::Object),
+            },
+            scalar => Ok(scalar.clone()),
+        }
+    }
+
+    /// The branch that a `Fn::If` takes.
+    fn branch<'v>(&self, argument: &'v Value, depth: usize) -> Result<&'v Value, String> {
+        let Some([condition, yes, no]) = argument.as_array().map(Vec::as_slice) else {
+            return Err(
+                "Template error: Fn::If requires a list argument with three elements".to_owned(),
+            );
+        };
+        let name = condition.as_str().unwrap_or_default();
+        Ok(if self.named(name, depth)? { yes } else { no })
+    }
+
     fn value(&self, value: &Value, depth: usize) -> Result<Option<Value>, String> {
         if depth > MAX_DEPTH {
             return Err("Template error: functions are nested too deeply".to_owned());
@@ -102,20 +130,7 @@ impl Scope<'_> {
                             .to_owned()
                     })
             }
-            "Fn::If" => {
-                let Some([condition, yes, no]) = argument.as_array().map(Vec::as_slice) else {
-                    return Err(
-                        "Template error: Fn::If requires a list argument with three elements"
-                            .to_owned(),
-                    );
-                };
-                let chosen = if self.named(condition.as_str().unwrap_or_default(), depth)? {
-                    yes
-                } else {
-                    no
-                };
-                self.value(chosen, depth)
-            }
+            "Fn::If" => self.value(self.branch(argument, depth)?, depth),
             "Fn::FindInMap" => {
                 let [map, first, second] = self.arguments(name, argument, depth)?;
                 self.mappings

@@ -34,6 +34,7 @@ pub(super) fn moves(
             .collect(),
         Action::Delete => Vec::new(),
     };
+    let restores = step.action == Action::Restore;
     let mut moves = Vec::new();
     let mut obsolete = Vec::new();
     for (index, (type_name, desired)) in wanted.iter().enumerate() {
@@ -45,8 +46,11 @@ pub(super) fn moves(
             None => moves.push(create()),
             Some(part) if part.desired == cloudcontrol::without_secrets(desired) => {}
             Some(part) if replaces(part, desired) => {
-                moves.push(create());
-                obsolete.push(part);
+                moves.push(match former(world, place, stack, step, index) {
+                    Some(former) => Move::Adopt(former.clone()),
+                    None => create(),
+                });
+                obsolete.push((part, resource.keeps_replaced && !restores));
             }
             Some(part) => moves.push(Move::Update {
                 type_name: type_name.clone(),
@@ -56,12 +60,41 @@ pub(super) fn moves(
             }),
         }
     }
-    obsolete.extend(resource.parts.iter().skip(wanted.len()));
-    moves.extend(obsolete.into_iter().rev().map(|part| Move::Delete {
-        type_name: part.type_name.clone(),
-        identifier: part.identifier.clone(),
+    obsolete.extend(
+        resource
+            .parts
+            .iter()
+            .skip(wanted.len())
+            .map(|part| (part, false)),
+    );
+    moves.extend(obsolete.into_iter().rev().map(|(part, kept)| {
+        if kept {
+            return Move::Release(part.clone());
+        }
+        Move::Delete {
+            type_name: part.type_name.clone(),
+            identifier: part.identifier.clone(),
+        }
     }));
     Ok(moves)
+}
+
+/// What an update replaced and kept, when its rollback returns to it.
+fn former<'s>(
+    world: &World,
+    place: &Place,
+    stack: &'s Stack,
+    step: &Step,
+    index: usize,
+) -> Option<&'s Part> {
+    if step.action != Action::Restore {
+        return None;
+    }
+    let resource = stack.previous.as_ref()?.resources.get(&step.logical_id)?;
+    let part = resource.parts.get(index)?;
+    Env::new(world, place, world.now())
+        .find(&part.type_name, &part.identifier)
+        .map(|_| part)
 }
 
 /// Whether a change can only be made by making the resource anew.

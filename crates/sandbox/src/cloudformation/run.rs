@@ -176,6 +176,8 @@ fn record(stack: &mut Stack, logical_id: &str, done: &Move, identifier: Option<S
         Move::Delete { identifier, .. } => {
             resource.parts.retain(|part| part.identifier != *identifier);
         }
+        Move::Release(released) => resource.parts.retain(|part| part != released),
+        Move::Adopt(part) => resource.parts.push(part.clone()),
     }
 }
 
@@ -202,6 +204,9 @@ fn go_on(
     mut moves: Vec<Move>,
     at: SimTime,
 ) -> StepState {
+    while matches!(moves.first(), Some(Move::Release(_) | Move::Adopt(_))) {
+        record(stack, &step.logical_id, &moves.remove(0), None);
+    }
     if moves.is_empty() {
         let status = format!("{}_COMPLETE", verb(step.action));
         stack.tell(at, &step.logical_id, &status, None);
@@ -253,6 +258,9 @@ fn start(
             type_name,
             identifier,
         } => cloudcontrol::delete(world, &request(type_name), identifier),
+        Move::Release(_) | Move::Adopt(_) => {
+            Err(AwsError::internal("this move is no operation of its own"))
+        }
     }
 }
 
@@ -275,7 +283,8 @@ fn begin(world: &mut World, place: &Place, stack: &mut Stack, work: &mut Work) {
                 Readiness::NotYet => continue,
                 Readiness::Never => StepState::Skipped,
                 Readiness::Since(at) => {
-                    if step.action == Action::Delete && is_retained(stack, &step.logical_id) {
+                    if step.action == Action::Delete && is_kept(stack, &step.logical_id, work.goal)
+                    {
                         stack.tell(at, &step.logical_id, "DELETE_SKIPPED", None);
                         StepState::Done { at }
                     } else {
@@ -301,11 +310,11 @@ fn begin(world: &mut World, place: &Place, stack: &mut Stack, work: &mut Work) {
     }
 }
 
-fn is_retained(stack: &Stack, logical_id: &str) -> bool {
+fn is_kept(stack: &Stack, logical_id: &str, goal: Goal) -> bool {
     stack
         .resources
         .get(logical_id)
-        .is_some_and(|resource| resource.retained)
+        .is_some_and(|resource| resource.deletion.keeps(goal))
 }
 
 enum Readiness {

@@ -126,7 +126,36 @@ pub(crate) struct StackResource {
     pub updated_at: SimTime,
     pub parts: Vec<Part>,
     pub(super) needs: BTreeSet<String>,
-    pub(super) retained: bool,
+    /// As the last template that made or changed the resource says: one that
+    /// leaves the resource out has no say in it any more.
+    #[serde(default)]
+    pub(super) deletion: DeletionPolicy,
+    /// Whether a replaced resource stays (`UpdateReplacePolicy`).
+    #[serde(default)]
+    pub(super) keeps_replaced: bool,
+}
+
+/// AWS docs: "DeletionPolicy attribute". A snapshot is not simulated: the
+/// resource is deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum DeletionPolicy {
+    #[default]
+    Delete,
+    Retain,
+    /// Deleted when the operation that created it is rolled back.
+    RetainExceptOnCreate,
+}
+
+impl DeletionPolicy {
+    /// Whether a resource stays when work towards `goal` would delete it.
+    pub(super) fn keeps(self, goal: Goal) -> bool {
+        match self {
+            Self::Delete => false,
+            Self::Retain => true,
+            // Rollbacks delete only what the failed operation has created.
+            Self::RetainExceptOnCreate => !matches!(goal, Goal::Rollback | Goal::UpdateRollback),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -232,6 +261,10 @@ pub(super) enum Move {
         type_name: String,
         identifier: String,
     },
+    /// Leaves a replaced part to itself, or takes it back. No operation: it
+    /// is done as soon as it is begun.
+    Release(Part),
+    Adopt(Part),
 }
 
 impl Stack {

@@ -1,14 +1,18 @@
 //! The steps of a stack's work, and their order.
 
+use super::intrinsics::Scope;
 use super::moves::scope;
+use super::references::references;
 use super::stack::{Action, Goal, Stack, StackResource, Step, StepState, Work};
 use super::template::Template;
 use crate::clock::SimTime;
 use crate::cloudcontrol::Place;
 use crate::world::World;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Resources whose condition holds, in the order of their needs.
+/// Resources whose condition holds, in the order of their needs. What is left
+/// out can be referred to by nobody who is in.
 pub(super) fn included(
     world: &World,
     place: &Place,
@@ -17,6 +21,9 @@ pub(super) fn included(
 ) -> Result<Vec<String>, String> {
     let lists = template.lists();
     let scope = scope(world, place, stack, template, &lists);
+    for name in template.conditions.keys() {
+        scope.condition(name)?;
+    }
     let mut names = Vec::new();
     for name in template.order()? {
         let condition = template
@@ -27,7 +34,44 @@ pub(super) fn included(
             names.push(name);
         }
     }
+    let resources = names
+        .iter()
+        .filter_map(|name| template.resources.get(name))
+        .map(|declared| &declared.properties);
+    check_references(&scope, template, &names, "Resources", resources)?;
+    let mut outputs = Vec::new();
+    for output in template.outputs.values() {
+        let condition = output.condition.as_deref();
+        if condition.map_or(Ok(true), |condition| scope.condition(condition))? {
+            outputs.push(&output.value);
+            outputs.extend(&output.export);
+        }
+    }
+    check_references(&scope, template, &names, "Outputs", outputs)?;
     Ok(names)
+}
+
+fn check_references<'v>(
+    scope: &Scope<'_>,
+    template: &Template,
+    names: &[String],
+    block: &str,
+    values: impl IntoIterator<Item = &'v Value>,
+) -> Result<(), String> {
+    let mut unresolved = BTreeSet::new();
+    for value in values {
+        let named = references(&scope.chosen(value)?);
+        unresolved.extend(
+            named
+                .into_iter()
+                .filter(|name| template.resources.contains_key(name) && !names.contains(name)),
+        );
+    }
+    if unresolved.is_empty() {
+        return Ok(());
+    }
+    let unresolved: Vec<String> = unresolved.into_iter().collect();
+    Err(super::template::unresolved(&unresolved, block))
 }
 
 /// A resource that a template declares, before there is anything of it.
@@ -40,7 +84,8 @@ pub(super) fn blank(template: &Template, name: &str, at: SimTime) -> Option<Stac
         updated_at: at,
         parts: Vec::new(),
         needs: declared.needs.clone(),
-        retained: declared.retained,
+        deletion: declared.deletion,
+        keeps_replaced: declared.keeps_replaced,
     })
 }
 

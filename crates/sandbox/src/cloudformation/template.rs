@@ -2,6 +2,7 @@
 
 use super::parameters::{Parameter, scalar, text};
 use super::references::references;
+use super::stack::DeletionPolicy;
 use super::yaml;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,8 @@ pub(super) struct Declared {
     pub type_name: String,
     pub properties: Value,
     pub condition: Option<String>,
-    pub retained: bool,
+    pub deletion: DeletionPolicy,
+    pub keeps_replaced: bool,
     /// Resources that must be there first: referred to or depended on.
     pub needs: BTreeSet<String>,
 }
@@ -163,10 +165,30 @@ impl Template {
         ] {
             let unknown: Vec<String> = names.into_iter().filter(|name| !known(name)).collect();
             if !unknown.is_empty() {
+                return Err(unresolved(&unknown, block));
+            }
+        }
+        // Conditions are decided before there is any resource.
+        let named: Vec<String> = self
+            .conditions
+            .values()
+            .flat_map(references)
+            .filter(|name| !name.starts_with("AWS::") && !self.parameters.contains_key(name))
+            .collect();
+        if !named.is_empty() {
+            return Err(format!(
+                "Template format error: Unresolved dependencies [{}]. Cannot reference resources \
+                 in the Conditions block of the template",
+                named.join(", ")
+            ));
+        }
+        for (name, output) in &self.outputs {
+            if let Some(condition) = &output.condition
+                && !self.conditions.contains_key(condition)
+            {
                 return Err(format!(
-                    "Template format error: Unresolved resource dependencies [{}] in the {block} \
-                     block of the template",
-                    unknown.join(", ")
+                    "Template format error: Unresolved condition dependency {condition} in the \
+                     Outputs block of the template ({name})"
                 ));
             }
         }
@@ -313,6 +335,30 @@ impl Template {
     }
 }
 
+/// What is named and not there.
+pub(super) fn unresolved(names: &[String], block: &str) -> String {
+    format!(
+        "Template format error: Unresolved resource dependencies [{}] in the {block} block of the \
+         template",
+        names.join(", ")
+    )
+}
+
+/// An attribute that is a word: functions need a transform there.
+fn attribute<'v>(name: &str, value: &'v Value, key: &str) -> Result<Option<&'v str>, String> {
+    match value.get(key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!(
+            "Template format error: Every {key} member must be a string. ({name})"
+        )),
+    }
+}
+
+fn unrecognized(key: &str, given: &str, name: &str) -> String {
+    format!("Template format error: Unrecognized {key} {given} for resource {name}")
+}
+
 impl Declared {
     fn parse(name: &str, value: &Value) -> Result<Self, String> {
         if !name.chars().all(|c| c.is_ascii_alphanumeric()) {
@@ -352,8 +398,17 @@ impl Declared {
             type_name,
             properties,
             condition: text(value, "Condition"),
-            retained: text(value, "DeletionPolicy")
-                .is_some_and(|policy| policy.starts_with("Retain")),
+            deletion: match attribute(name, value, "DeletionPolicy")? {
+                None | Some("Delete" | "Snapshot") => DeletionPolicy::Delete,
+                Some("Retain") => DeletionPolicy::Retain,
+                Some("RetainExceptOnCreate") => DeletionPolicy::RetainExceptOnCreate,
+                Some(other) => return Err(unrecognized("DeletionPolicy", other, name)),
+            },
+            keeps_replaced: match attribute(name, value, "UpdateReplacePolicy")? {
+                None | Some("Delete" | "Snapshot") => false,
+                Some("Retain") => true,
+                Some(other) => return Err(unrecognized("UpdateReplacePolicy", other, name)),
+            },
             needs,
         })
     }

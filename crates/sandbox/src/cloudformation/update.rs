@@ -108,7 +108,8 @@ fn begin_update(
             }
             Some(known) => {
                 known.needs = declared.needs;
-                known.retained = declared.retained;
+                known.deletion = declared.deletion;
+                known.keeps_replaced = declared.keeps_replaced;
             }
             None => {
                 stack.resources.insert(name.clone(), declared);
