@@ -158,14 +158,16 @@ impl Building<'_> {
             .note(&mut self.log, "close a failed attempt", vec![], vec![event])
             .await?;
         match seen {
-            Some(found)
-                if found.ours && self.log.tries < self.world.engine.policy.retry.attempts =>
-            {
-                self.take(found);
-                Ok(())
-            }
             Some(found) if !found.ours => {
                 Err(not_ours(self.node, &found.observed.identifier, &failure).into())
+            }
+            Some(found) => {
+                // Also when this was the last attempt: then it is recorded.
+                self.take(found);
+                if self.log.tries < self.world.engine.policy.retry.attempts {
+                    return Ok(());
+                }
+                self.wait_or_give_up(failure).await
             }
             None if taken => Err(taken_elsewhere(self.node, &failure).into()),
             _ => self.wait_or_give_up(failure).await,

@@ -214,3 +214,34 @@ fn a_fixed_difference_of_what_exists_asks_for_a_new_plan() {
     assert_eq!(failure.code, "CannotBeChanged");
     assert!(failure.message.contains("/RoleName"), "{failure}");
 }
+
+#[test]
+fn what_is_ours_is_recorded_although_no_attempt_is_left() {
+    let mut bench = Bench::new(48);
+    bench.policy.retry.attempts = 1;
+    let mut builder = bench.builder();
+    builder.named(
+        "files.bucket",
+        "AWS::S3::Bucket",
+        "BucketName",
+        json!({"BucketName": "landfall-files", "Versioning": "on"}),
+    );
+    let ours = json!({
+        "BucketName": "landfall-files",
+        "Versioning": "off",
+        "Tags": builder.tags("files.bucket"),
+    });
+    bench
+        .cloud
+        .plant("AWS::S3::Bucket", "landfall-files", ours, false);
+    let landing = bench.land(&builder, builder.creations());
+    let Some(RunEnd::Failed { failed, .. }) = bench.start(&landing, 0) else {
+        panic!("it fails");
+    };
+    let failure = &failed[&at("files.bucket")];
+    assert_eq!(failure.kind, FailureKind::AlreadyExists);
+    bench.assert_nothing_lost();
+    bench.resume(&landing);
+    bench.succeed(&landing);
+    bench.assert_landed(&landing);
+}
