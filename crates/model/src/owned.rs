@@ -252,13 +252,37 @@ impl Walk<'_> {
 }
 
 /// Whether one of `pointers` is `path` or above it; `*` stands for one segment.
-fn covers(pointers: &BTreeSet<String>, path: &str) -> bool {
+pub fn covers(pointers: &BTreeSet<String>, path: &str) -> bool {
     pointers.iter().any(|pointer| {
         let mut parts = path.split('/');
         pointer
             .split('/')
             .all(|want| parts.next().is_some_and(|part| want == "*" || want == part))
     })
+}
+
+/// What is said in the place of a value that the cloud never returns: it may be
+/// a secret.
+pub const NOT_SHOWN: &str = "(not shown)";
+
+/// `value`, which stands at `path`, with [`NOT_SHOWN`] in the place of what is
+/// at `pointers`.
+pub fn masked(value: &Value, path: &str, pointers: &BTreeSet<String>) -> Value {
+    match value {
+        _ if covers(pointers, path) => Value::from(NOT_SHOWN),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, item)| {
+                let path = format!("{path}/{}", escape(key));
+                (key.clone(), masked(item, &path, pointers))
+            })
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| masked(item, &format!("{path}/*"), pointers))
+            .collect(),
+        plain => plain.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -373,6 +397,26 @@ mod tests {
         assert_eq!(
             view(&desired, &observed),
             json!({"Tags": [{"Key": "a", "Value": "0"}]})
+        );
+    }
+
+    #[test]
+    fn pointers_cover_what_is_below_them() {
+        let pointers = BTreeSet::from(["/A".to_owned(), "/B/*/C".to_owned()]);
+        assert!(covers(&pointers, "/A"));
+        assert!(covers(&pointers, "/A/deep/er"));
+        assert!(covers(&pointers, "/B/0/C"));
+        assert!(!covers(&pointers, "/B/0/D"));
+        assert!(!covers(&pointers, "/Other"));
+    }
+
+    #[test]
+    fn what_is_never_returned_is_masked_at_any_depth() {
+        let pointers = BTreeSet::from(["/A/*/Secret".to_owned(), "/B".to_owned()]);
+        let value = json!({"A": [{"Secret": "canary", "Id": 1}], "B": {"C": "canary"}, "D": 2});
+        assert_eq!(
+            masked(&value, "", &pointers),
+            json!({"A": [{"Secret": NOT_SHOWN, "Id": 1}], "B": NOT_SHOWN, "D": 2})
         );
     }
 }

@@ -1,5 +1,7 @@
 //! The difference between wanted, recorded and observed.
 
+pub mod render;
+
 use crate::{
     Timestamp,
     digest::Digest,
@@ -89,6 +91,27 @@ pub struct Action {
     pub needs: BTreeSet<Address>,
 }
 
+/// What a change does to one property, for people to read. The engine goes by
+/// the patch, which says the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PlannedEdit)]
+pub struct Edit {
+    /// A JSON pointer in which an item that has a name stands by its name:
+    /// `/Tags/team`, `/ContainerDefinitions/main/Image`.
+    pub path: String,
+    /// What was there when the plan was made; absent when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Value>,
+    /// What is wanted; absent when nothing is. May hold references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+    /// The cloud never returns it, so it may be a secret: neither value is here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = PlanSummary)]
 pub struct Summary {
@@ -142,6 +165,11 @@ pub struct Plan {
     /// In an order in which they could be done one after another.
     pub actions: Vec<Action>,
     pub summary: Summary,
+    /// What changes of the resources that are there, property by property. Not
+    /// under the digest: a cloud returns lists in any order, and the same
+    /// change must stay the same plan.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub edits: BTreeMap<Address, Vec<Edit>>,
     /// Over environment, graph and actions: what an approval binds to.
     pub digest: Digest,
     /// True when no policy may approve it: it replaces something, or makes a
@@ -169,6 +197,11 @@ impl Plan {
         self.actions
             .iter()
             .find(|action| &action.address == address)
+    }
+
+    /// What changes of the resource at `address`; empty for one that is new.
+    pub fn edits(&self, address: &Address) -> &[Edit] {
+        self.edits.get(address).map_or(&[], Vec::as_slice)
     }
 
     /// True when there is nothing to do.

@@ -3,7 +3,7 @@
 //!
 //! Score files ([`score`]) and an environment become a graph ([`blueprint`]);
 //! the graph, what is recorded and what is observed ([`observe`]) become a plan
-//! ([`planner`]), which people read ([`render`]).
+//! ([`planner`]).
 
 pub mod aws;
 pub mod blueprint;
@@ -14,5 +14,4 @@ pub mod observe;
 mod order;
 pub mod planner;
 pub mod policy;
-pub mod render;
 pub mod score;

@@ -11,10 +11,10 @@ use landfall_model::{
     graph::{Address, Graph},
     id::MemberId,
     member::Role,
-    plan::{Change, Plan},
+    plan::{Change, Plan, render::render},
     resource::Observation,
 };
-use landfall_plan::{planner, render::render};
+use landfall_plan::planner;
 use serde_json::{Value, json};
 
 fn shop() -> Graph {

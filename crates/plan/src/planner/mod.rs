@@ -1,6 +1,7 @@
 //! The plan: the difference between what is wanted, recorded and observed, as
 //! a pure function. It never deletes: what is no longer wanted is retained.
 
+mod edits;
 mod reason;
 
 pub use reason::changed;
@@ -19,7 +20,7 @@ use landfall_model::{
     error::Code,
     graph::{Address, Graph, Lookup, Node, Replacement},
     id::{EnvironmentId, OrganizationId, PlanId},
-    plan::{Action, Change, Plan, State, Summary},
+    plan::{Action, Change, Edit, Plan, State, Summary},
     resource::{Observation, Resource},
 };
 use reason::{adopted, why};
@@ -52,6 +53,7 @@ pub fn plan(input: PlanInput<'_>) -> Result<Plan, Error> {
         known: Known::default(),
         graph: Graph::default(),
         actions: Vec::new(),
+        edits: BTreeMap::new(),
     };
     for address in &order {
         let Some(node) = input.graph.nodes.get(address) else {
@@ -66,7 +68,12 @@ pub fn plan(input: PlanInput<'_>) -> Result<Plan, Error> {
         }
     }
 
-    let Planner { graph, actions, .. } = planner;
+    let Planner {
+        graph,
+        actions,
+        edits,
+        ..
+    } = planner;
     let digest = plan_digest(&input.environment_id, &graph, &actions)
         .map_err(|error| Error::internal("computing the plan's digest", error))?;
     Ok(Plan {
@@ -77,6 +84,7 @@ pub fn plan(input: PlanInput<'_>) -> Result<Plan, Error> {
         summary: summary(&actions),
         graph,
         actions,
+        edits,
         digest,
         endpoints: input.endpoints,
         state: State::Proposed,
@@ -117,6 +125,7 @@ struct Planner {
     /// Nodes as they are finally named.
     graph: Graph,
     actions: Vec<Action>,
+    edits: BTreeMap<Address, Vec<Edit>>,
 }
 
 impl Planner {
@@ -180,10 +189,14 @@ impl Planner {
             returned: recorded.map(|it| &it.outputs),
         });
         if !difference.fixed.is_empty() {
+            let edits = edits::of_pointers(&node_now, &difference.fixed, &desired, observed);
+            self.edit(&node.address, edits);
             return self.replace(node, identifier, generation, difference.fixed);
         }
         let identifier = identifier.to_owned();
         let permitted = permitted(&node_now, observed, &difference);
+        let edits = edits::of_patch(&node_now, &permitted.patch, observed);
+        self.edit(&node.address, edits);
         let left = permitted
             .left
             .map(|left| format!("; {left}"))
@@ -329,6 +342,12 @@ impl Planner {
             reason: reason.to_owned(),
             needs: BTreeSet::new(),
         });
+    }
+
+    fn edit(&mut self, address: &Address, edits: Vec<Edit>) {
+        if !edits.is_empty() {
+            self.edits.insert(address.clone(), edits);
+        }
     }
 
     fn act(&mut self, node: Node, change: Change, reason: String) {

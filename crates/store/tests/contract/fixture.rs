@@ -309,6 +309,7 @@ pub(crate) fn plan(environment: &Environment, created_at: Timestamp) -> Plan {
         environment_id: environment.id.clone(),
         graph: Graph::default(),
         actions: vec![],
+        edits: BTreeMap::new(),
         summary: Summary {
             create: 3,
             ..Summary::default()

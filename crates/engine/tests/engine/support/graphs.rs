@@ -322,6 +322,7 @@ impl Builder {
             environment_id: self.environment_id.clone(),
             graph: self.graph.clone(),
             actions,
+            edits: BTreeMap::new(),
             summary: plan::Summary::default(),
             digest: digest.clone(),
             needs_person: true,

@@ -1,8 +1,9 @@
 //! A plan for people to read. The plan itself, as JSON, is for programs.
 
-use landfall_model::{
-    driver::PatchOperation,
-    plan::{Action, Change, Plan},
+use super::{Action, Change, Edit, Plan};
+use crate::{
+    graph::{Address, Node},
+    owned::{NOT_SHOWN, covers, masked},
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -46,7 +47,7 @@ pub fn render(plan: &Plan) -> String {
         if !matches!(action.change, Change::Create { lost: None, .. }) {
             let _ = writeln!(out, "      {}", action.reason);
         }
-        details(&mut out, &action.change);
+        details(&mut out, plan, action);
     }
     footer(&mut out, plan);
     out
@@ -88,40 +89,100 @@ fn symbol(change: &Change) -> &'static str {
     }
 }
 
-fn details(out: &mut String, change: &Change) {
-    match change {
-        Change::Update { identifier, patch } | Change::Adopt { identifier, patch } => {
-            let _ = writeln!(out, "      {identifier}");
-            for operation in patch {
-                let _ = match operation {
-                    PatchOperation::Add { path, value } => {
-                        writeln!(out, "        + {path} = {}", short(value))
-                    }
-                    PatchOperation::Replace { path, value } => {
-                        writeln!(out, "        ~ {path} = {}", short(value))
-                    }
-                    PatchOperation::Remove { path } => writeln!(out, "        - {path}"),
-                };
+fn details(out: &mut String, plan: &Plan, action: &Action) {
+    if let Some(fate) = fate(&action.change) {
+        let _ = writeln!(out, "      {fate}");
+    }
+    for line in lines(plan, &action.address) {
+        let _ = match (line.before, line.after) {
+            (None, Some(after)) => {
+                writeln!(out, "        + {}: {}", line.path, short(&after))
             }
-        }
+            (Some(before), None) => {
+                writeln!(out, "        - {}: {}", line.path, short(&before))
+            }
+            (Some(before), Some(after)) => {
+                let (before, after) = apart(&before, &after);
+                let joint = match before.len() + after.len() {
+                    0..=100 => " → ".to_owned(),
+                    _ => "\n            → ".to_owned(),
+                };
+                writeln!(out, "        ~ {}: {before}{joint}{after}", line.path)
+            }
+            (None, None) => writeln!(out, "        ~ {}: {NOT_SHOWN}", line.path),
+        };
+    }
+}
+
+/// The resource that is there, and what becomes of it.
+pub fn fate(change: &Change) -> Option<String> {
+    match change {
+        Change::Update { identifier, .. }
+        | Change::Adopt { identifier, .. }
+        | Change::NoChange { identifier } => Some(identifier.clone()),
         Change::Replace {
             identifier,
             revision,
             stateful,
             ..
-        } => {
-            let kept = match (revision, stateful) {
-                (true, _) => "stays as an older revision",
-                (false, true) => "stays in the account with its data",
-                (false, false) => "stays in the account",
-            };
-            let _ = writeln!(out, "      {identifier} {kept}");
-        }
-        Change::Retain { identifier, .. } | Change::NoChange { identifier } => {
-            let _ = writeln!(out, "      {identifier}");
-        }
-        Change::Create { .. } => {}
+        } => Some(match (revision, stateful) {
+            (true, _) => format!("{identifier} stays as an older revision"),
+            (false, true) => format!("{identifier} stays in the account with its data"),
+            (false, false) => format!("{identifier} stays in the account"),
+        }),
+        Change::Retain {
+            identifier,
+            stateful,
+        } => Some(match stateful {
+            true => format!("{identifier} stays in the account with its data"),
+            false => format!("{identifier} stays in the account"),
+        }),
+        Change::Create { .. } => None,
     }
+}
+
+/// An [`Edit`] in words: both absent when neither may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub path: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// What changes of a resource that is there.
+pub fn lines(plan: &Plan, address: &Address) -> Vec<Line> {
+    plan.edits(address)
+        .iter()
+        .map(
+            |Edit {
+                 path,
+                 before,
+                 after,
+                 hidden: _,
+             }| Line {
+                path: path.clone(),
+                before: before.as_ref().map(said),
+                after: after.as_ref().map(said),
+            },
+        )
+        .collect()
+}
+
+/// What a new resource is made with.
+pub fn properties(node: &Node) -> Vec<Line> {
+    let members: BTreeMap<_, _> = node.properties.as_object().into_iter().flatten().collect();
+    members
+        .into_iter()
+        .map(|(key, value)| {
+            let path = format!("/{key}");
+            let value = masked(value, &path, &node.write_only);
+            Line {
+                after: (!covers(&node.write_only, &path)).then(|| said(&value)),
+                before: None,
+                path,
+            }
+        })
+        .collect()
 }
 
 fn footer(out: &mut String, plan: &Plan) {
@@ -172,17 +233,33 @@ fn footer(out: &mut String, plan: &Plan) {
     let _ = writeln!(out, "Digest {}", plan.digest);
 }
 
-/// A value on one line; references as `network.vpc/VpcId`.
-fn short(value: &Value) -> String {
-    let text = said(value);
-    if text.chars().count() <= 100 {
-        return text;
+const WIDTH: usize = 100;
+
+fn short(text: &str) -> String {
+    if text.chars().count() <= WIDTH {
+        return text.to_owned();
     }
-    let mut cut: String = text.chars().take(99).collect();
+    let mut cut: String = text.chars().take(WIDTH - 1).collect();
     cut.push('…');
     cut
 }
 
+/// Both on one line, cut so that the first difference is seen.
+fn apart(before: &str, after: &str) -> (String, String) {
+    let both = || before.chars().zip(after.chars());
+    let same = both().take_while(|(one, other)| one == other).count();
+    let longest = before.chars().count().max(after.chars().count());
+    if longest <= WIDTH || same < WIDTH / 2 {
+        return (short(before), short(after));
+    }
+    let from_the_difference = |text: &str| {
+        let rest: String = text.chars().skip(same - WIDTH / 4).collect();
+        short(&format!("…{rest}"))
+    };
+    (from_the_difference(before), from_the_difference(after))
+}
+
+/// A value on one line; references as `<network.vpc/VpcId>`.
 fn said(value: &Value) -> String {
     match value {
         Value::Object(members) => {
