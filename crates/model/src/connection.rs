@@ -382,6 +382,10 @@ pub struct View {
     pub next_look_at: Option<Timestamp>,
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// Something that Landfall made and that is still in the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Remaining {
@@ -389,9 +393,14 @@ pub struct Remaining {
     pub environment_name: String,
     pub type_name: String,
     pub title: String,
+    /// Where it is only perhaps there: what to look for, which may be a tag.
     pub identifier: String,
     pub region: String,
     pub stateful: bool,
+    /// Landfall asked for it and never learned how that ended: it is in the
+    /// account or not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub perhaps: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monthly_cents: Option<u32>,
     /// Its place in the retained list; absent for what is still wanted.

@@ -102,7 +102,7 @@ async fn refuse_while_busy(app: &App, connection: &Connection) -> Result<()> {
 
 async fn remaining_of(app: &App, connection: &Connection) -> Result<Vec<Remaining>> {
     let organization = &connection.organization_id;
-    let mut remaining = Vec::new();
+    let (mut remaining, mut perhaps) = (Vec::new(), Vec::new());
     for environment in environments_of(app, connection).await? {
         let name = environments::full_name(app, &environment).await?;
         let resources = app
@@ -117,9 +117,11 @@ async fn remaining_of(app: &App, connection: &Connection) -> Result<Vec<Remainin
             identifier: one.identifier,
             region: one.region,
             stateful: one.stateful,
+            perhaps: false,
             monthly_cents: one.monthly_cents,
             retained_id: None,
         }));
+        perhaps.extend(perhaps_in(app, &environment, &name).await?);
     }
     let retained = app
         .store
@@ -136,8 +138,39 @@ async fn remaining_of(app: &App, connection: &Connection) -> Result<Vec<Remainin
         identifier: one.identifier,
         region: one.region,
         stateful: one.stateful,
+        perhaps: false,
         monthly_cents: one.monthly_cents,
         retained_id: Some(one.id),
     }));
+    perhaps.retain(|left| {
+        let known =
+            |one: &Remaining| one.type_name == left.type_name && one.identifier == left.identifier;
+        !remaining.iter().any(known)
+    });
+    remaining.extend(perhaps);
     Ok(remaining)
+}
+
+/// What rollouts asked for without learning how that ended. No rollout can look
+/// any more, and somebody may pay for it.
+async fn perhaps_in(
+    app: &App,
+    environment: &environment::Environment,
+    name: &str,
+) -> Result<Vec<Remaining>> {
+    let left = rollouts::left_open(app, environment).await?;
+    Ok(left
+        .into_iter()
+        .map(|one| Remaining {
+            environment_name: name.to_owned(),
+            title: format!("Perhaps there: {}", one.title),
+            type_name: one.type_name,
+            identifier: one.look_for,
+            region: environment.region.clone(),
+            stateful: one.stateful,
+            perhaps: true,
+            monthly_cents: None,
+            retained_id: None,
+        })
+        .collect())
 }

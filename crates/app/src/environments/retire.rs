@@ -80,9 +80,11 @@ pub(crate) async fn retire(
     Ok(writes)
 }
 
-/// What a create that nobody saw end may have made. If the cloud had named it,
-/// it is listed; if not, only the account can say whether it exists, so the
-/// environment stays until a rollout has asked.
+/// What a create that nobody saw end may have made. If the cloud had made up an
+/// identifier for it, it is listed; if not, only the account can say whether it
+/// exists, so the environment stays until a rollout has asked. Nobody can ask
+/// once the connection has ended: then it stays in the journal, and on the list
+/// of what remains as perhaps there.
 async fn retain_left(
     app: &App,
     environment: &Environment,
@@ -90,14 +92,36 @@ async fn retain_left(
     recorded: &[Resource],
     left: Left,
 ) -> Result<Vec<Write>> {
+    let connection = connections::find(
+        app,
+        &environment.organization_id,
+        &environment.connection_id,
+    )
+    .await?;
     let Some(identifier) = left.identifier else {
+        if !connections::is_open(&connection) {
+            let detail = json!({
+                "rollout": left.rollout_id,
+                "address": left.address,
+                "type": left.type_name,
+                "look_for": left.look_for,
+            });
+            let entry = audit::system_entry(
+                app,
+                &environment.organization_id,
+                "environment.perhaps-left",
+                &environment.id,
+                detail,
+            );
+            return Ok(vec![entry]);
+        }
         return Err(Error::new(
             Code::EnvironmentState,
             format!(
-                "the rollout {} may have made {} ({}) without learning its identifier",
+                "the rollout {} may have made {} ({}), and nobody saw how that ended",
                 left.rollout_id, left.address, left.type_name
             ),
-            "resume that rollout or start a new one: it looks for the resource first; then delete the environment",
+            "resume that rollout or start a new one: it looks for the resource first; then delete the environment. If no rollout can run any more, disconnect the connection first: it keeps a list of what is perhaps in the account",
         ));
     };
     let known = recorded
@@ -106,12 +130,6 @@ async fn retain_left(
     if known {
         return Ok(Vec::new());
     }
-    let connection = connections::find(
-        app,
-        &environment.organization_id,
-        &environment.connection_id,
-    )
-    .await?;
     let closed = Write::Append {
         stream: Stream::Rollout(left.rollout_id),
         at: app.now(),
@@ -122,7 +140,7 @@ async fn retain_left(
     };
     let resource = Resource {
         environment_id: environment.id.clone(),
-        title: format!("{} left behind by a rollout", left.type_name),
+        title: format!("{}, left behind by a rollout", left.title),
         address: left.address,
         type_name: left.type_name,
         identifier,
@@ -130,8 +148,7 @@ async fn retain_left(
         region: environment.region.clone(),
         applied: json!({}),
         outputs: json!({}),
-        // Nobody knows: the careful answer.
-        stateful: true,
+        stateful: left.stateful,
         generation: 1,
         monthly_cents: None,
         updated_at: app.now(),

@@ -2,11 +2,12 @@ use crate::{App, failed};
 use landfall_model::{
     environment::Environment,
     error::Result,
-    graph::Address,
+    graph::{self, Address, Lookup, Node, TAG_ADDRESS},
     id::RolloutId,
     journal::{Call, Event, EventKind},
     rollout::State,
 };
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A create whose outcome the journal does not know: the account may hold what
@@ -17,31 +18,93 @@ pub(crate) struct Left {
     pub(crate) rollout_id: RolloutId,
     pub(crate) address: Address,
     pub(crate) type_name: String,
-    /// As soon as the cloud had said it.
+    pub(crate) title: String,
+    pub(crate) stateful: bool,
+    /// As soon as the cloud had said it, and only if it made it up itself: a
+    /// name may be somebody else's, who had it first.
     pub(crate) identifier: Option<String>,
+    /// How a person finds it in the account.
+    pub(crate) look_for: String,
 }
 
-/// Those of the environment's rollouts since the last one that succeeded:
+/// As the journal has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OpenCreate {
+    address: Address,
+    type_name: String,
+    properties: Value,
+    identifier: Option<String>,
+}
+
+/// Those of the environment's ended rollouts since the last one that succeeded:
 /// before it nothing was left, or it would not have succeeded.
 pub(crate) async fn left_open(app: &App, environment: &Environment) -> Result<Vec<Left>> {
+    let organization = &environment.organization_id;
     let rollouts = app
         .store
-        .rollouts(&environment.organization_id, Some(&environment.id), 100)
+        .rollouts(organization, Some(&environment.id), 100)
         .await
         .map_err(failed("listing rollouts"))?;
     let mut left = Vec::new();
     for rollout in rollouts {
-        if let State::Succeeded { .. } = rollout.state {
-            break;
+        match rollout.state {
+            State::Succeeded { .. } => break,
+            State::Failed { .. } | State::Canceled { .. } => {}
+            State::Queued { .. } | State::Running { .. } | State::Canceling { .. } => continue,
         }
-        let events = super::all_events(app, &rollout.id).await?;
-        left.extend(open_creates(&rollout.id, &events));
+        let open = open_creates(&super::all_events(app, &rollout.id).await?);
+        if open.is_empty() {
+            continue;
+        }
+        let plan = app
+            .store
+            .plan(organization, &rollout.plan_id)
+            .await
+            .map_err(failed("reading the plan"))?;
+        let nodes = plan.map(|plan| plan.graph.nodes).unwrap_or_default();
+        left.extend(open.into_iter().map(|one| {
+            let node = nodes.get(&one.address);
+            describe(&rollout.id, one, node)
+        }));
     }
     Ok(left)
 }
 
-fn open_creates(rollout_id: &RolloutId, events: &[Event]) -> Vec<Left> {
-    let mut open: BTreeMap<&Address, Left> = BTreeMap::new();
+fn describe(rollout_id: &RolloutId, open: OpenCreate, node: Option<&Node>) -> Left {
+    let named = |node: &Node| match &node.lookup {
+        Lookup::Name { identifier, .. } => Some(identifier.as_str().map(str::to_owned)),
+        Lookup::Tags { .. } | Lookup::Properties { .. } => None,
+    };
+    let (identifier, name) = match node.map(named) {
+        Some(None) => (open.identifier, None),
+        // Without its plan nobody knows how it is identified.
+        Some(Some(name)) => (None, open.identifier.or(name)),
+        None => (None, open.identifier),
+    };
+    let by_tag = graph::tags(&open.properties).contains_key(TAG_ADDRESS);
+    let look_for = match (&identifier, name) {
+        (Some(identifier), _) => identifier.clone(),
+        (None, Some(name)) => name,
+        (None, None) if by_tag => format!("{TAG_ADDRESS}={}", open.address),
+        (None, None) => open.address.to_string(),
+    };
+    Left {
+        rollout_id: rollout_id.clone(),
+        title: match node {
+            Some(node) => node.title.clone(),
+            None => open.type_name.clone(),
+        },
+        // If nobody knows: the careful answer.
+        stateful: node.is_none_or(|node| node.stateful),
+        address: open.address,
+        type_name: open.type_name,
+        identifier,
+        look_for,
+    }
+}
+
+fn open_creates(events: &[Event]) -> Vec<OpenCreate> {
+    let mut open: BTreeMap<&Address, OpenCreate> = BTreeMap::new();
     for event in events {
         let Some(address) = &event.address else {
             continue;
@@ -49,20 +112,20 @@ fn open_creates(rollout_id: &RolloutId, events: &[Event]) -> Vec<Left> {
         match &event.kind {
             EventKind::Intended {
                 type_name,
-                request: Call::Create { .. },
+                request: Call::Create { properties },
                 ..
             } => {
-                let left = Left {
-                    rollout_id: rollout_id.clone(),
+                let create = OpenCreate {
                     address: address.clone(),
                     type_name: type_name.clone(),
+                    properties: properties.clone(),
                     identifier: None,
                 };
-                open.insert(address, left);
+                open.insert(address, create);
             }
             EventKind::Identified { identifier, .. } => {
-                if let Some(left) = open.get_mut(address) {
-                    left.identifier = Some(identifier.clone());
+                if let Some(create) = open.get_mut(address) {
+                    create.identifier = Some(identifier.clone());
                 }
             }
             EventKind::Intended { .. }
@@ -96,7 +159,7 @@ mod tests {
         }
     }
 
-    fn left(kinds: Vec<EventKind>) -> Vec<Left> {
+    fn left(kinds: Vec<EventKind>) -> Vec<OpenCreate> {
         let id = RolloutId::at(Timestamp::from_millis(1), &Zero);
         let events: Vec<Event> = kinds
             .into_iter()
@@ -109,7 +172,7 @@ mod tests {
                 kind,
             })
             .collect();
-        open_creates(&id, &events)
+        open_creates(&events)
     }
 
     fn create() -> EventKind {

@@ -69,6 +69,18 @@ impl Shop {
             .unwrap();
     }
 
+    /// What the engine writes of one address.
+    async fn journal(&self, rollout: &Rollout, address: &str, kinds: &[EventKind]) {
+        let append = |kind: &EventKind| Write::Append {
+            stream: Stream::Rollout(rollout.id.clone()),
+            at: self.world.app.now(),
+            address: Some(landfall_model::graph::Address::new(address)),
+            kind: kind.clone(),
+        };
+        let writes = kinds.iter().map(append).collect();
+        self.world.store.commit(writes).await.unwrap();
+    }
+
     /// The rollout as the engine would leave it.
     async fn end(&self, id: &RolloutId) -> Rollout {
         let organization = self.admin.organization_id();
@@ -93,6 +105,26 @@ impl Shop {
             .await
             .unwrap();
         rollout
+    }
+}
+
+/// A create with the tags of a resource.
+fn intended() -> EventKind {
+    let tags = serde_json::json!([{"Key": "landfall:address", "Value": "of this"}]);
+    EventKind::Intended {
+        attempt: 1,
+        token: landfall_model::driver::AttemptToken("t-1".to_owned()),
+        type_name: "AWS::Some::Type".to_owned(),
+        request: Call::Create {
+            properties: serde_json::json!({ "Tags": tags }),
+        },
+    }
+}
+
+fn identified(identifier: &str) -> EventKind {
+    EventKind::Identified {
+        attempt: 1,
+        identifier: identifier.to_owned(),
     }
 }
 
@@ -242,25 +274,8 @@ async fn a_plan_asks_for_a_verification_when_the_last_is_old_and_stops_at_a_fail
 async fn deleting_an_environment_loses_no_create_that_nobody_saw_end() {
     let shop = shop(ApprovalPolicy::Automatic).await;
     let rollout = shop.start(&shop.plan().await.id).await.unwrap();
-    let append = |kind| Write::Append {
-        stream: Stream::Rollout(rollout.id.clone()),
-        at: shop.world.app.now(),
-        address: Some(landfall_model::graph::Address::new("network.vpc")),
-        kind,
-    };
-    let intended = EventKind::Intended {
-        attempt: 1,
-        token: landfall_model::driver::AttemptToken("t-1".to_owned()),
-        type_name: "AWS::EC2::VPC".to_owned(),
-        request: Call::Create {
-            properties: serde_json::json!({}),
-        },
-    };
-    shop.world
-        .store
-        .commit(vec![append(intended)])
-        .await
-        .unwrap();
+    let vpc = [intended(), identified("vpc-0123")];
+    shop.journal(&rollout, "network.vpc", &vpc[..1]).await;
     shop.end(&rollout.id).await;
 
     let app = &shop.world.app;
@@ -271,20 +286,75 @@ async fn deleting_an_environment_loses_no_create_that_nobody_saw_end() {
         Code::EnvironmentState
     );
 
-    let identified = EventKind::Identified {
-        attempt: 1,
-        identifier: "vpc-0123".to_owned(),
-    };
-    shop.world
-        .store
-        .commit(vec![append(identified)])
-        .await
-        .unwrap();
+    shop.journal(&rollout, "network.vpc", &vpc[1..]).await;
     environments::delete(app, &shop.admin, id).await.unwrap();
     let list = retained::list(app, &shop.admin, false).await.unwrap();
     assert_eq!(list.len(), 1);
     assert_eq!(list[0].identifier, "vpc-0123");
     assert_eq!(list[0].reason, Reason::LeftBehind);
+}
+
+/// A name that the cloud repeats may be somebody else's, who had it first.
+#[tokio::test]
+async fn a_name_is_not_listed_as_ours_before_anybody_looked() {
+    let shop = shop(ApprovalPolicy::Automatic).await;
+    let rollout = shop.start(&shop.plan().await.id).await.unwrap();
+    let logs = [intended(), identified("theirs")];
+    shop.journal(&rollout, "workload.web.logs", &logs).await;
+    shop.end(&rollout.id).await;
+    let app = &shop.world.app;
+    let id = &shop.environment.id;
+    assert_eq!(
+        code(environments::delete(app, &shop.admin, id).await),
+        Code::EnvironmentState
+    );
+    assert_eq!(
+        retained::list(app, &shop.admin, true).await.unwrap(),
+        vec![]
+    );
+}
+
+#[tokio::test]
+async fn after_disconnecting_an_environment_can_go_and_what_is_perhaps_there_is_listed() {
+    let shop = shop(ApprovalPolicy::Automatic).await;
+    let rollout = shop.start(&shop.plan().await.id).await.unwrap();
+    shop.journal(&rollout, "network.vpc", &[intended()]).await;
+    let logs = [intended(), identified("landfall-logs")];
+    shop.journal(&rollout, "workload.web.logs", &logs).await;
+    let app = &shop.world.app;
+    let connection = &shop.connection.id;
+    let perhaps = async || {
+        let remaining = connections::remaining(app, &shop.admin, connection)
+            .await
+            .unwrap();
+        assert!(
+            remaining
+                .iter()
+                .all(|one| one.perhaps && one.retained_id.is_none())
+        );
+        remaining
+            .into_iter()
+            .map(|one| one.identifier)
+            .collect::<Vec<_>>()
+    };
+    assert!(perhaps().await.is_empty(), "the rollout may still learn it");
+    shop.end(&rollout.id).await;
+    let expected = ["landfall:address=network.vpc", "landfall-logs"];
+    assert_eq!(perhaps().await, expected);
+
+    let ended = connections::disconnect(app, &shop.admin, connection)
+        .await
+        .unwrap();
+    assert_eq!(ended.remaining.len(), 2);
+    environments::delete(app, &shop.admin, &shop.environment.id)
+        .await
+        .unwrap();
+    assert_eq!(perhaps().await, expected, "the ledger is kept");
+    assert_eq!(
+        retained::list(app, &shop.admin, true).await.unwrap(),
+        vec![],
+        "nobody may destroy what is perhaps not ours"
+    );
 }
 
 #[tokio::test]
