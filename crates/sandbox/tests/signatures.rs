@@ -119,6 +119,41 @@ async fn a_changed_body_is_refused() {
 }
 
 #[tokio::test]
+async fn a_header_that_means_something_must_be_signed() {
+    let sandbox = Sandbox::plain().await;
+    let who = sandbox.customer();
+    let role = sandbox.grant("r", "lf-1", support::allow(&["s3:*"])).await;
+    let wanted = [("RoleArn", role.as_str()), ("ExternalId", "lf-1")];
+    let mut session = sandbox.assume(&sandbox.operator(), &wanted).await.unwrap();
+    let token = session.keys.session_token.take().unwrap();
+    let host = sandbox.running.addr.to_string();
+    let listing = "CloudApiService.ListResources";
+    for (who, service, name, value) in [
+        (&who, "cloudcontrolapi", "x-amz-target", listing),
+        (&session, "sts", "x-amz-security-token", token.as_str()),
+        (&who, "account", "x-amz-anything", "1"),
+    ] {
+        let signed = Signable {
+            service,
+            path: "/",
+            headers: Vec::new(),
+            body: r#"{"TypeName": "AWS::S3::Bucket"}"#.to_owned(),
+        };
+        let mut request = sandbox
+            .http
+            .post(sandbox.url("/"))
+            .header(name, value)
+            .body(signed.body.clone());
+        for (name, value) in signed.signed_headers(who, &host) {
+            request = request.header(name, value);
+        }
+        let text = request.send().await.unwrap().text().await.unwrap();
+        let said = format!("which were not signed: {name}");
+        assert!(text.contains(&said), "{service}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn signatures_age_by_the_machines_clock_or_the_moved_one() {
     let sandbox = Sandbox::new(landfall_sandbox::Config {
         speed: 600.0,

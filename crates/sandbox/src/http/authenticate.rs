@@ -115,8 +115,12 @@ fn auth_error(service: Service, error: &AuthError) -> AwsError {
         (AuthError::Incomplete(_), true) => "IncompleteSignatureException",
         (AuthError::UnknownKey, false) => "InvalidClientTokenId",
         (AuthError::UnknownKey, true) => "UnrecognizedClientException",
-        (AuthError::Mismatch | AuthError::Skewed(_), false) => "SignatureDoesNotMatch",
-        (AuthError::Mismatch | AuthError::Skewed(_), true) => "InvalidSignatureException",
+        (AuthError::Mismatch | AuthError::Unsigned(_) | AuthError::Skewed(_), false) => {
+            "SignatureDoesNotMatch"
+        }
+        (AuthError::Mismatch | AuthError::Unsigned(_) | AuthError::Skewed(_), true) => {
+            "InvalidSignatureException"
+        }
         (AuthError::Expired, false) => "ExpiredToken",
         (AuthError::Expired, true) => "ExpiredTokenException",
     };

@@ -4,12 +4,15 @@
 use super::request::Captured;
 use crate::clock::{Instant, SimClock};
 use aws_lc_rs::{constant_time, digest, hmac};
+use axum::http::HeaderName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::time::Duration;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// Longest life of a request that is signed in its query string.
+const PRESIGNED_SECONDS: u64 = 604_800;
 /// How far a client's clock may be off.
 const SKEW: Duration = Duration::from_secs(300);
 /// Everything but the unreserved characters of RFC 3986 is encoded.
@@ -26,6 +29,9 @@ pub(crate) enum AuthError {
     Missing,
     #[error("{0}")]
     Incomplete(String),
+    /// Headers that change what a request means and that anybody could have added.
+    #[error("There were headers present in the request which were not signed: {0}")]
+    Unsigned(String),
     #[error("The security token included in the request is invalid.")]
     UnknownKey,
     #[error(
@@ -114,9 +120,20 @@ impl Unverified {
                 AuthError::Incomplete(format!("AWS query-string parameters must include '{name}'"))
             })
         };
-        let seconds = required("X-Amz-Expires")?.parse().map_err(|_| {
-            AuthError::Incomplete("X-Amz-Expires must be a number of seconds".to_owned())
-        })?;
+        if required("X-Amz-Algorithm")? != ALGORITHM {
+            return Err(AuthError::Incomplete(format!(
+                "X-Amz-Algorithm only supports \"{ALGORITHM}\""
+            )));
+        }
+        let seconds: u64 = required("X-Amz-Expires")?
+            .parse()
+            .map_err(|_| AuthError::Incomplete("X-Amz-Expires should be a number".to_owned()))?;
+        if seconds > PRESIGNED_SECONDS {
+            return Err(AuthError::Incomplete(format!(
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given \
+                 X-Amz-Expires must be less than {PRESIGNED_SECONDS} seconds"
+            )));
+        }
         Self::assemble(
             &required("X-Amz-Credential")?,
             &required("X-Amz-SignedHeaders")?,
@@ -163,6 +180,16 @@ impl Unverified {
 
     /// Checks that `secret` signed exactly this request.
     pub(crate) fn verify(&self, request: &Captured, secret: &str) -> Result<(), AuthError> {
+        let unsigned: Vec<&str> = request
+            .headers
+            .keys()
+            .map(HeaderName::as_str)
+            .filter(|name| name.starts_with("x-amz-"))
+            .filter(|name| !self.signed_headers.iter().any(|signed| signed == name))
+            .collect();
+        if !unsigned.is_empty() {
+            return Err(AuthError::Unsigned(unsigned.join(", ")));
+        }
         let canonical = self.canonical(request)?;
         let expected = sign(
             secret,

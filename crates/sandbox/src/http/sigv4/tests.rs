@@ -172,3 +172,33 @@ fn names_what_an_authorization_lacks() {
         );
     }
 }
+
+#[test]
+fn a_query_string_signs_with_one_algorithm_and_for_a_week_at_most() {
+    let read = |algorithm: &str, expires: &str| {
+        let query = format!(
+            "{algorithm}X-Amz-Credential=a%2Fb%2Fc%2Fd%2Faws4_request&X-Amz-SignedHeaders=host\
+             &X-Amz-Date=20261121T080000Z&X-Amz-Expires={expires}&X-Amz-Signature=0"
+        );
+        let presigned = request(Method::GET, &query, &[("host", "x")], "");
+        match Unverified::read(&presigned) {
+            Ok(_) => "ok".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    };
+    let hmac = "X-Amz-Algorithm=AWS4-HMAC-SHA256&";
+    assert_eq!(read(hmac, "604800"), "ok");
+    for (algorithm, expires, what) in [
+        (hmac, "604801", "less than a week"),
+        (hmac, "-1", "should be a number"),
+        ("", "60", "must include 'X-Amz-Algorithm'"),
+        (
+            "X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256&",
+            "60",
+            "only supports",
+        ),
+    ] {
+        let said = read(algorithm, expires);
+        assert!(said.contains(what), "{said}");
+    }
+}
