@@ -12,7 +12,7 @@ use landfall_model::{
     environment::{self, Environment},
     grant::{GrantGuide, QuickCreate},
     member::Member,
-    plan::{Change, Plan},
+    plan::{self, Plan, render::render},
     resource::Resource,
     retained::Retained,
     rollout::{self, NodeState, Rollout, RolloutProgress},
@@ -278,49 +278,16 @@ pub fn resources(items: &[Resource]) -> String {
     )
 }
 
+/// All that an approval is about, and the plan's id.
 pub fn plan(plan: &Plan) -> String {
-    if !plan.actions.iter().any(|action| action.is_news()) {
-        return format!(
-            "Nothing to do: the account already is as wanted ({} resources).",
-            plan.summary.no_change
-        );
-    }
-    let rows = plan
-        .actions
-        .iter()
-        .filter(|action| action.is_news())
-        .map(|action| {
-            let symbol = match action.change {
-                Change::Create { .. } => "+",
-                Change::Update { .. } => "~",
-                Change::Replace { .. } => "±",
-                Change::Adopt { .. } => "=",
-                Change::Retain { .. } => "…",
-                Change::NoChange { .. } => "!",
-            };
-            vec![
-                symbol.to_owned(),
-                action.change.as_str().to_owned(),
-                action.address.to_string(),
-                action.type_name.clone(),
-                action.reason.clone(),
-            ]
-        })
-        .collect();
-    let summary = &plan.summary;
     format!(
-        "{}\n\n{} to create, {} to update, {} to replace, {} to revise, {} to adopt, {} to retain, {} unchanged. Nothing is destroyed.\nPlan {}  digest {}  {}",
-        table(&["", "change", "address", "type", "why"], rows, ""),
-        summary.create,
-        summary.update,
-        summary.replace,
-        summary.revise,
-        summary.adopt,
-        summary.retain,
-        summary.no_change,
+        "{}Plan {}, {}",
+        render(plan),
         plan.id,
-        plan.digest.short(),
-        plan.state.as_str(),
+        match &plan.state {
+            plan::State::Proposed => "waits for approval",
+            other => other.as_str(),
+        }
     )
 }
 
@@ -378,6 +345,9 @@ pub fn rollout(progress: &RolloutProgress) -> String {
         progress.done,
         progress.total
     );
+    if let Some(why) = &progress.why {
+        let _ = write!(text, "\n{why}");
+    }
     if let rollout::State::Failed {
         failed, blocked, ..
     } = progress.rollout.state
