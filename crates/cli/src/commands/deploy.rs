@@ -33,14 +33,17 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
     if plan.is_empty() {
         return cx.output.print(&plan, human::plan);
     }
+    if let State::Proposed = plan.state
+        && !cx.output.is_interactive()
+    {
+        cx.output.print(&plan, human::plan)?;
+        return Err(CliError::Outcome(format!(
+            "a person must approve: landfall approve {} --digest {} --deploy",
+            plan.id, plan.digest
+        )));
+    }
     cx.output.note(&human::plan(&plan));
     if let State::Proposed = plan.state {
-        if !cx.output.is_interactive() {
-            return Err(CliError::Outcome(format!(
-                "a person must approve: landfall approve {} --digest {} --deploy",
-                plan.id, plan.digest
-            )));
-        }
         if ask("\nType yes to approve exactly this plan: ")? != "yes" {
             return Err(CliError::Declined(plan.id.to_string()));
         }

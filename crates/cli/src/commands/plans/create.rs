@@ -20,8 +20,15 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
         .await?;
     cx.output.print(&plan, |plan| {
         let mut text = human::plan(plan);
-        if matches!(plan.state, State::Proposed) && !plan.is_empty() {
-            text.push_str(&format!("\nNext: landfall approve {}", plan.id));
+        match plan.state {
+            _ if plan.is_empty() => {}
+            State::Proposed => {
+                text.push_str(&format!("\nNext: landfall approve {}", plan.id));
+            }
+            State::Approved { .. } => {
+                text.push_str(&format!("\nNext: landfall approve {} --deploy", plan.id));
+            }
+            State::Used { .. } | State::Stale { .. } => {}
         }
         text
     })
