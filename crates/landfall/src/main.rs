@@ -79,7 +79,7 @@ async fn run(arguments: Arguments) -> ExitCode {
             Ok(())
         }
         Command::Demo(args) => commands::demo::run(args, format).await,
-        Command::Server(args) => commands::server::run(args, &data_dir).await,
+        Command::Server(args) => commands::server::run(args, &data_dir, format).await,
         Command::Sandbox(args) => commands::sandbox::run(args, format).await,
         Command::Doctor(args) => commands::doctor::run(args, &data_dir, format).await,
     };

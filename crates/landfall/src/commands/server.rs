@@ -1,6 +1,8 @@
 //! `landfall server`
 
 use crate::{config::Config, logging, server, shutdown};
+use landfall_cli::{Format, Output};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -13,7 +15,16 @@ pub struct Args {
     pub listen: Option<std::net::SocketAddr>,
 }
 
-pub async fn run(args: Args, data_dir: &Path) -> anyhow::Result<()> {
+/// What a program must know to use a server that it started.
+#[derive(Serialize)]
+struct Ready<'a> {
+    url: &'a str,
+    data_dir: &'a Path,
+    /// Where the first token is, for as long as the operator leaves it there.
+    admin_token_file: Option<PathBuf>,
+}
+
+pub async fn run(args: Args, data_dir: &Path, format: Format) -> anyhow::Result<()> {
     logging::start("info");
     let mut config = Config::load(args.config.as_deref(), data_dir)?;
     if let Some(listen) = args.listen {
@@ -26,6 +37,15 @@ pub async fn run(args: Args, data_dir: &Path) -> anyhow::Result<()> {
             "First start: the admin token is in {} (only you can read it). Sign in with it.",
             file.display()
         );
+    }
+    if format == Format::Json {
+        let token_file = data_dir.join(server::ADMIN_TOKEN);
+        let ready = Ready {
+            url: &server.url,
+            data_dir,
+            admin_token_file: token_file.exists().then_some(token_file),
+        };
+        Output { format }.print(&ready, |_| String::new())?;
     }
     shutdown::signal().await;
     eprintln!("stopping; what is in flight goes on at the next start");
