@@ -1,5 +1,6 @@
 //! The difference between wanted, recorded and observed.
 
+pub mod items;
 pub mod render;
 
 use crate::{

@@ -19,7 +19,10 @@ use landfall_model::{
     approval::Approver,
     environment::View,
     id::PlanId,
-    plan::{Action, Change, Plan, State as Status},
+    plan::{
+        Action, Change, Plan, State as Status,
+        render::{self, Line},
+    },
 };
 
 pub fn routes() -> Router<Shared> {
@@ -39,21 +42,67 @@ struct Page {
     frame: Frame,
     plan: Plan,
     view: View,
-    changes: Vec<Action>,
+    changes: Vec<Row>,
     cost: String,
+    /// Whether a value stands for what is not known before its resource is there.
+    has_references: bool,
     diagram: Diagram,
     may_approve: bool,
     may_start: bool,
 }
 
+/// One change, with all that a person needs to judge it.
+struct Row {
+    action: Action,
+    /// Absent where nothing is there yet, and nothing more is to say.
+    reason: Option<String>,
+    cost: Option<String>,
+    /// What becomes of the resource that is there.
+    fate: Option<String>,
+    edits: Vec<Line>,
+    made_with: Vec<Line>,
+}
+
+impl Row {
+    fn new(plan: &Plan, action: &Action) -> Self {
+        let node = plan.graph.nodes.get(&action.address);
+        let is_new = matches!(
+            action.change,
+            Change::Create { .. }
+                | Change::Replace {
+                    revision: false,
+                    ..
+                }
+        );
+        Self {
+            reason: (!matches!(action.change, Change::Create { lost: None, .. }))
+                .then(|| action.reason.clone()),
+            cost: node
+                .filter(|node| node.monthly_cents.is_some())
+                .map(|node| show::cost(&node.monthly_cents)),
+            fate: render::fate(&action.change),
+            edits: render::lines(plan, &action.address),
+            made_with: node
+                .filter(|_| is_new)
+                .map_or_else(Vec::new, render::properties),
+            action: action.clone(),
+        }
+    }
+
+    fn has_references(&self) -> bool {
+        let mut lines = self.edits.iter().chain(&self.made_with);
+        lines.any(|line| line.after.as_ref().is_some_and(|it| it.contains('<')))
+    }
+}
+
 async fn look(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<String>) -> Answer {
     let (app, actor) = (&shared.app, &signed_in.actor);
     let plan = plans::show(app, actor, &parse(&id)?).await?;
-    let changes = plan
+    let changes: Vec<Row> = plan
         .actions
         .iter()
         .filter(|action| action.is_news())
-        .cloned()
+        .map(|action| Row::new(&plan, action))
         .collect();
     let diagram = Diagram::new(&plan.graph, |address| {
         plan.action(address).map_or(
@@ -81,6 +130,7 @@ async fn look(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
         cost: show::total(plan.graph.nodes.values().map(|node| node.monthly_cents)),
         may_approve: actor.may(Permission::PlanApprove),
         may_start: actor.may(Permission::RolloutStart),
+        has_references: changes.iter().any(Row::has_references),
         changes,
         diagram,
         plan,

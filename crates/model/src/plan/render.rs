@@ -1,9 +1,12 @@
 //! A plan for people to read. The plan itself, as JSON, is for programs.
 
-use super::{Action, Change, Edit, Plan};
+use super::{
+    Action, Change, Edit, Plan,
+    items::{bare, name},
+};
 use crate::{
     graph::{Address, Node},
-    owned::{NOT_SHOWN, covers, masked},
+    owned::{NOT_SHOWN, covers},
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -168,21 +171,46 @@ pub fn lines(plan: &Plan, address: &Address) -> Vec<Line> {
         .collect()
 }
 
-/// What a new resource is made with.
+/// What a new resource is made with, leaf by leaf.
 pub fn properties(node: &Node) -> Vec<Line> {
-    let members: BTreeMap<_, _> = node.properties.as_object().into_iter().flatten().collect();
-    members
-        .into_iter()
-        .map(|(key, value)| {
-            let path = format!("/{key}");
-            let value = masked(value, &path, &node.write_only);
-            Line {
-                after: (!covers(&node.write_only, &path)).then(|| said(&value)),
-                before: None,
-                path,
+    let mut lines = Vec::new();
+    leaves("", "", &node.properties, node, &mut lines);
+    lines
+}
+
+/// `pointer` is where `value` is, `path` how that is put for people.
+fn leaves(pointer: &str, path: &str, value: &Value, node: &Node, lines: &mut Vec<Line>) {
+    let hidden = covers(&node.write_only, pointer);
+    match value {
+        Value::Object(members) if !hidden && !is_reference(members) && !members.is_empty() => {
+            for (key, item) in members.iter().collect::<BTreeMap<_, _>>() {
+                let (pointer, path) = (format!("{pointer}/{key}"), format!("{path}/{key}"));
+                leaves(&pointer, &path, item, node, lines);
             }
-        })
-        .collect()
+        }
+        Value::Array(items) if !hidden && items.iter().any(Value::is_object) => {
+            for (index, item) in items.iter().enumerate() {
+                let place = name(item).map_or_else(|| index.to_string(), |(name, _)| name.into());
+                let path = format!("{path}/{place}");
+                match bare(item).filter(|_| item.as_object().is_some_and(|it| it.len() == 2)) {
+                    Some((property, value)) => {
+                        let pointer = format!("{pointer}/{index}/{property}");
+                        leaves(&pointer, &path, value, node, lines);
+                    }
+                    None => leaves(&format!("{pointer}/{index}"), &path, item, node, lines),
+                }
+            }
+        }
+        _ => lines.push(Line {
+            path: path.to_owned(),
+            before: None,
+            after: (!hidden).then(|| said(value)),
+        }),
+    }
+}
+
+fn is_reference(members: &serde_json::Map<String, Value>) -> bool {
+    members.contains_key("$ref") || members.contains_key("$concat")
 }
 
 fn footer(out: &mut String, plan: &Plan) {
@@ -296,4 +324,68 @@ fn said(value: &Value) -> String {
 
 fn dollars(cents: u64) -> String {
     format!("${}.{:02}", cents / 100, cents % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Lookup, Replacement};
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_a_new_resource_is_made_with_is_said_without_what_is_never_returned() {
+        let node = Node {
+            address: Address::new("a"),
+            type_name: "AWS::ECS::TaskDefinition".into(),
+            title: String::new(),
+            properties: json!({
+                "SecretString": "canary",
+                "Listeners": [{"Config": {"ClientSecret": "canary", "ClientId": "c"}}],
+                "Environment": [{"Name": "PORT", "Value": "80"}],
+                "Role": {"$ref": "web.role", "attr": "/Arn"},
+                "Zones": ["a", "b"],
+            }),
+            needs: BTreeSet::new(),
+            stateful: false,
+            lookup: Lookup::Tags {
+                scope: None,
+                name_pointer: None,
+            },
+            replacement: Replacement::Guarded,
+            create_only: BTreeSet::new(),
+            write_only: BTreeSet::from([
+                "/SecretString".to_owned(),
+                "/Listeners/*/Config/ClientSecret".to_owned(),
+            ]),
+            monthly_cents: None,
+        };
+        let lines: Vec<(String, Option<String>)> = properties(&node)
+            .into_iter()
+            .map(|line| (line.path, line.after))
+            .collect();
+        let line = |path: &str, value: Option<&str>| (path.to_owned(), value.map(str::to_owned));
+        assert_eq!(
+            lines,
+            [
+                line("/Environment/PORT", Some("\"80\"")),
+                line("/Listeners/0/Config/ClientId", Some("\"c\"")),
+                line("/Listeners/0/Config/ClientSecret", None),
+                line("/Role", Some("<web.role/Arn>")),
+                line("/SecretString", None),
+                line("/Zones", Some("[\"a\", \"b\"]")),
+            ]
+        );
+    }
+
+    #[test]
+    fn long_values_are_cut_where_they_differ() {
+        let (one, other) = (
+            format!("{}one", "x".repeat(200)),
+            format!("{}two", "x".repeat(200)),
+        );
+        let (one, other) = apart(&one, &other);
+        assert!(one.starts_with('…') && one.ends_with("one"), "{one}");
+        assert!(other.ends_with("two"), "{other}");
+    }
 }

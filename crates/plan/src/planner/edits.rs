@@ -4,7 +4,10 @@ use landfall_model::{
     driver::PatchOperation,
     graph::Node,
     owned::{alike, covers, masked},
-    plan::Edit,
+    plan::{
+        Edit,
+        items::{bare, name},
+    },
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -215,21 +218,6 @@ fn named(items: &[Value]) -> Option<Named<'_>> {
         }
     }
     Some(found)
-}
-
-/// What an item is called, and the property that says so.
-fn name(item: &Value) -> Option<(&str, &'static str)> {
-    ["Key", "Name", "Sid"]
-        .into_iter()
-        .find_map(|property| Some((item.get(property)?.as_str()?, property)))
-}
-
-/// What a tag or a variable is set to, and the property that holds it.
-fn bare(item: &Value) -> Option<(&'static str, &Value)> {
-    name(item)?;
-    ["Value", "ValueFrom"]
-        .into_iter()
-        .find_map(|property| Some((property, item.get(property)?)))
 }
 
 /// A pointer into `observed` with the names of items instead of their places;
