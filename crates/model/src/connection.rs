@@ -349,6 +349,10 @@ impl Connection {
         format!("landfall-boundary-{}", self.role_suffix())
     }
 
+    pub fn boundary_policy_arn(&self) -> String {
+        self.policy_arn(&self.boundary_policy_name())
+    }
+
     /// The stack that the quick-create link and the commands make.
     pub fn stack_name(&self) -> String {
         format!("landfall-{}", self.role_suffix())
@@ -357,6 +361,14 @@ impl Connection {
     pub fn role_arn(&self, role_name: &str) -> String {
         format!(
             "arn:{}:iam::{}:role/{role_name}",
+            self.partition.as_str(),
+            self.account_id
+        )
+    }
+
+    pub fn policy_arn(&self, policy_name: &str) -> String {
+        format!(
+            "arn:{}:iam::{}:policy/{policy_name}",
             self.partition.as_str(),
             self.account_id
         )

@@ -59,6 +59,10 @@ pub(crate) fn write(
     }
 }
 
+/// The template's parameter that says whether the boundary policy stands there
+/// already, left by a stack that was deleted.
+const EXISTING_BOUNDARY: &str = "ExistingBoundary";
+
 /// What every way needs to know.
 struct Context<'a> {
     connection: &'a Connection,
@@ -88,6 +92,9 @@ impl Context<'_> {
                     "ExternalId" => self.connection.external_id.clone(),
                     "PrincipalArn" => self.principal.arn.clone(),
                     "RoleSuffix" => self.connection.role_suffix().to_owned(),
+                    EXISTING_BOUNDARY if self.connection.grant_version.is_some() => {
+                        "yes".to_owned()
+                    }
                     _ => return None,
                 };
                 // What the template says already need not be said again.
@@ -95,14 +102,6 @@ impl Context<'_> {
                 (default != Some(value.as_str())).then(|| (name.clone(), value))
             })
             .collect()
-    }
-
-    fn policy_arn(&self, name: &str) -> String {
-        format!(
-            "arn:{}:iam::{}:policy/{name}",
-            self.connection.partition.as_str(),
-            self.connection.account_id
-        )
     }
 }
 

@@ -1,10 +1,22 @@
 //! The commands of the guide, run as a customer would: by a shell, with the
 //! official AWS CLI, which takes its endpoint from the environment.
 
-use crate::support::{Keys, sandbox::Sandbox, spec::Grant, tools::folder_of};
+use crate::support::{
+    Keys,
+    sandbox::{REGION, Sandbox},
+    spec::Grant,
+    tools::folder_of,
+};
 use landfall_contract::connector::Harness;
-use landfall_model::{check::Outcome, connection::Connection, connector::Silent, grant::GrantSpec};
+use landfall_model::{
+    check::Outcome,
+    connection::Connection,
+    connector::{Detection, Silent},
+    grant::GrantSpec,
+};
 use std::{path::PathBuf, process::Command};
+
+const TASKS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 async fn shell(folder: PathBuf, endpoint: &str, who: &Keys, commands: String) {
     let path = format!(
@@ -88,6 +100,45 @@ async fn the_cloudformation_commands_make_the_grant() {
         .connector
         .guide(&connection, &spec, &principal)
         .cloudformation_commands;
-    shell(folder, &sandbox.endpoint, &sandbox.customer, commands).await;
+    let (endpoint, customer) = (&sandbox.endpoint, &sandbox.customer);
+    shell(folder.clone(), endpoint, customer, commands.clone()).await;
+    everything_passes(&sandbox, &connection, &spec).await;
+    // Again, with nothing to change.
+    shell(folder, endpoint, customer, commands).await;
+}
+
+/// The role of a service stands under the boundary, which therefore outlives
+/// the stack.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_stack_can_be_made_again_under_a_running_service() {
+    let Some(folder) = folder_of("aws") else {
+        return;
+    };
+    let sandbox = Sandbox::granting(Grant::Real).await;
+    let connection = sandbox.connection(true).await;
+    let spec = sandbox.spec(&connection).await;
+    let principal = sandbox.connector.principal().await.unwrap();
+    let guide = sandbox.connector.guide(&connection, &spec, &principal);
+    let (endpoint, customer) = (&sandbox.endpoint, &sandbox.customer);
+    let run = |commands: String| shell(folder.clone(), endpoint, customer, commands);
+    run(guide.cloudformation_commands.clone()).await;
+    run(format!(
+        "aws iam create-role --role-name landfall-shop-web-execution \\
+           --assume-role-policy-document '{TASKS}' --permissions-boundary {}",
+        connection.boundary_policy_arn()
+    ))
+    .await;
+
+    let stack = format!("--region {REGION} --stack-name {}", connection.stack_name());
+    run(format!(
+        "set -e; aws cloudformation delete-stack {stack}
+         aws cloudformation wait stack-delete-complete {stack}"
+    ))
+    .await;
+    assert!(matches!(
+        sandbox.connector.detect(&connection).await,
+        Detection::Refused { .. }
+    ));
+    run(guide.cloudformation_commands).await;
     everything_passes(&sandbox, &connection, &spec).await;
 }

@@ -12,8 +12,12 @@ use serde_json::{Map, Value, json};
 const TEMPLATE_BODY: usize = 51_200;
 
 /// Two roles, the boundary and the managed policies, all with the names of this
-/// connection. No intrinsic function but `Ref` and `Fn::GetAtt`, so that what a
-/// reviewer reads is what is made.
+/// connection. Hardly an intrinsic function but `Ref` and `Fn::GetAtt`, so that
+/// what a reviewer reads is what is made.
+///
+/// The boundary outlives the stack: workloads' roles go on standing under it,
+/// and IAM refuses to delete a policy in use. A second stack must therefore not
+/// make it again, which `ExistingBoundary` says.
 pub(super) fn template(
     connection: &Connection,
     principal: &ServerPrincipal,
@@ -22,12 +26,16 @@ pub(super) fn template(
 ) -> Result<Value, PolicyError> {
     let mut resources = Map::new();
     let mut outputs = Map::new();
-    resources.insert("Boundary".into(), managed_policy(boundary));
+    let mut kept = managed_policy(boundary);
+    kept["Condition"] = json!("MakeBoundary");
+    kept["DeletionPolicy"] = json!("Retain");
+    kept["UpdateReplacePolicy"] = json!("Retain");
+    resources.insert("Boundary".into(), kept);
     outputs.insert(
         "BoundaryPolicyArn".into(),
         output(
             "Permissions boundary of workloads' roles",
-            json!({ "Ref": "Boundary" }),
+            json!(connection.boundary_policy_arn()),
         ),
     );
     for role in roles {
@@ -70,7 +78,8 @@ pub(super) fn template(
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": format!(
             "Landfall: access to account {} for the connection {}. \
-             Creates IAM roles and policies only. Delete the stack to revoke the access.",
+             Creates IAM roles and policies only. Delete the stack to revoke the access; \
+             the boundary of workloads' roles stays.",
             connection.account_id, connection.id
         ),
         "Metadata": {
@@ -90,10 +99,14 @@ pub(super) fn template(
                 "ParameterGroups": [{
                     "Label": { "default": "Who gets access (leave as it is)" },
                     "Parameters": ["PrincipalArn", "ExternalId"],
+                }, {
+                    "Label": { "default": "If access was granted before" },
+                    "Parameters": ["ExistingBoundary"],
                 }],
                 "ParameterLabels": {
                     "PrincipalArn": { "default": "The Landfall server" },
                     "ExternalId": { "default": "External id of this connection" },
+                    "ExistingBoundary": { "default": "The boundary policy is there already" },
                 },
             },
         },
@@ -116,6 +129,18 @@ pub(super) fn template(
                 "ConstraintDescription":
                     "the external id that Landfall shows for this connection",
             },
+            "ExistingBoundary": {
+                "Type": "String",
+                "Description": format!(
+                    "Is the policy {} left from an earlier stack? Deleting a stack keeps it.",
+                    boundary.name
+                ),
+                "Default": "no",
+                "AllowedValues": ["no", "yes"],
+            },
+        },
+        "Conditions": {
+            "MakeBoundary": { "Fn::Equals": [{ "Ref": "ExistingBoundary" }, "no"] },
         },
         "Resources": resources,
         "Outputs": outputs,

@@ -1,7 +1,7 @@
 //! The grant as shell commands: POSIX sh with the AWS CLI, as CloudShell has
 //! it. Running them again updates what is there.
 
-use super::Context;
+use super::{Context, EXISTING_BOUNDARY};
 use landfall_model::grant::{PolicyDocument, RoleSpec};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write};
@@ -85,38 +85,70 @@ pub(super) fn cloudformation(context: &Context<'_>) -> String {
             );
         }
     };
-    let parameters = context.parameters();
-    let mut arguments = format!("--region {} --stack-name {stack}", quoted(context.region));
-    write!(
-        arguments,
-        " \\\n    {source} \\\n    --capabilities CAPABILITY_NAMED_IAM"
-    )
-    .expect("writing to a String");
-    if !parameters.is_empty() {
-        arguments.push_str(" \\\n    --parameters");
-        for (name, value) in parameters {
+    let stack = quoted(&stack);
+    let region = quoted(context.region);
+    let boundary = &context.spec.boundary;
+    let mut arguments = format!(
+        "--region {region} --stack-name {stack} \\\n    {source} \\\n    \
+         --capabilities CAPABILITY_NAMED_IAM \\\n    \
+         --parameters \"ParameterKey={EXISTING_BOUNDARY},ParameterValue=$existing\""
+    );
+    for (name, value) in context.parameters() {
+        if name != EXISTING_BOUNDARY {
             let pair = format!("ParameterKey={name},ParameterValue={value}");
             write!(arguments, " {}", quoted(&pair)).expect("writing to a String");
         }
     }
-    let region = quoted(context.region);
     write!(
         body,
-        "if aws cloudformation describe-stacks --region {region} --stack-name {stack} >/dev/null 2>&1; then
-  aws cloudformation update-stack {arguments}
-  aws cloudformation wait stack-update-complete --region {region} --stack-name {stack}
+        "{PUT_POLICY}stack() {{ # what to ask of it
+  aws cloudformation describe-stacks --region {region} --stack-name {stack} --query \"$1\" --output text 2>/dev/null
+}}
+status=$(stack 'Stacks[0].StackStatus' || true)
+if [ \"$status\" = ROLLBACK_COMPLETE ]; then
+  # What is left of a failed creation can only be deleted.
+  aws cloudformation delete-stack --region {region} --stack-name {stack}
+  aws cloudformation wait stack-delete-complete --region {region} --stack-name {stack}
+  status=
+fi
+if [ -n \"$status\" ]; then
+  existing=$(stack \"Stacks[0].Parameters[?ParameterKey=='{EXISTING_BOUNDARY}'].ParameterValue\")
+  existing=${{existing:-no}}
+  if said=$(aws cloudformation update-stack {arguments} 2>&1); then
+    aws cloudformation wait stack-update-complete --region {region} --stack-name {stack}
+  else
+    case $said in
+      *'No updates are to be performed'*) ;;
+      *) echo \"$said\" >&2; exit 1 ;;
+    esac
+  fi
 else
+  existing=no
+  if aws iam get-policy --policy-arn {arn} >/dev/null 2>&1; then
+    existing=yes
+  fi
   aws cloudformation create-stack {arguments}
   aws cloudformation wait stack-create-complete --region {region} --stack-name {stack}
 fi
-echo \"The stack {stack} is complete.\"
-"
+if [ \"$existing\" = yes ]; then
+  # Left by an earlier stack, so this one does not keep it up to date.
+  put_policy {name} {arn} {purpose}
+fi
+echo \"The stack \"{stack}\" is complete.\"
+",
+        arn = quoted(&context.connection.boundary_policy_arn()),
+        name = quoted(&boundary.name),
+        purpose = quoted(&boundary.purpose),
     )
     .expect("writing to a String");
+    body.insert_str(
+        0,
+        &heredoc(&format!("{}.json", boundary.name), &boundary.document, true),
+    );
     script(context, &body)
 }
 
-const FUNCTIONS: &str = r#"put_policy() { # name, ARN, description
+const PUT_POLICY: &str = r#"put_policy() { # name, ARN, description
   if aws iam get-policy --policy-arn "$2" >/dev/null 2>&1; then
     # IAM keeps five versions of a policy and refuses a sixth.
     for old in $(aws iam list-policy-versions --policy-arn "$2" --query 'Versions[?!IsDefaultVersion].VersionId' --output text); do
@@ -130,7 +162,9 @@ const FUNCTIONS: &str = r#"put_policy() { # name, ARN, description
   fi
   echo "policy $1"
 }
-put_role() { # name, seconds, description
+"#;
+
+const PUT_ROLE: &str = r#"put_role() { # name, seconds, description
   if aws iam get-role --role-name "$1" >/dev/null 2>&1; then
     aws iam update-assume-role-policy --role-name "$1" \
       --policy-document "file://$work/$1.trust.json"
@@ -143,10 +177,26 @@ put_role() { # name, seconds, description
   fi
   echo "role $1"
 }
+only_policies() { # role, then the ARNs of all that it should have
+  role=$1
+  shift
+  for arn in $(aws iam list-attached-role-policies --role-name "$role" --query 'AttachedPolicies[].PolicyArn' --output text); do
+    case " $* " in
+      *" $arn "*) continue ;;
+    esac
+    case $arn in
+      *:policy/landfall-*)
+        # Of an earlier version of this grant.
+        aws iam detach-role-policy --role-name "$role" --policy-arn "$arn"
+        echo "no longer $arn"
+        ;;
+    esac
+  done
+}
 "#;
 
 pub(super) fn iam(context: &Context<'_>) -> String {
-    let mut body = FUNCTIONS.to_owned();
+    let mut body = format!("{PUT_POLICY}{PUT_ROLE}");
     body.push_str(&policy(context, &context.spec.boundary));
     for role in &context.spec.roles {
         for document in &role.policies {
@@ -163,7 +213,7 @@ fn policy(context: &Context<'_>, policy: &PolicyDocument) -> String {
         policy.purpose.replace('\n', " "),
         heredoc(&format!("{}.json", policy.name), &policy.document, true),
         quoted(&policy.name),
-        quoted(&context.policy_arn(&policy.name)),
+        quoted(&context.connection.policy_arn(&policy.name)),
         quoted(&policy.purpose),
     )
 }
@@ -187,13 +237,15 @@ fn role_commands(context: &Context<'_>, role: &RoleSpec) -> String {
         role.max_session,
         quoted(&role.description),
     );
+    let mut all = format!("only_policies {name}");
     for policy in &role.policies {
+        let arn = quoted(&context.connection.policy_arn(&policy.name));
         writeln!(
             text,
-            "aws iam attach-role-policy --role-name {name} --policy-arn {}",
-            quoted(&context.policy_arn(&policy.name))
+            "aws iam attach-role-policy --role-name {name} --policy-arn {arn}"
         )
         .expect("writing to a String");
+        write!(all, " {arn}").expect("writing to a String");
     }
-    text
+    text + &all + "\n"
 }

@@ -84,8 +84,8 @@ pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {
             roles.join(" and ")
         ),
         format!(
-            "Keep the policy {} as long as roles that Landfall created for your services use it \
-             as their permissions boundary.",
+            "The policy {} stays when the stack is deleted, because it bounds the roles of your \
+             services. Keep it as long as one of them uses it, and if you mean to grant again.",
             context.spec.boundary.name
         ),
         "To stop at once without deleting anything, edit the trust policies so that they no \

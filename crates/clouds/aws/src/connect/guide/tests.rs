@@ -107,6 +107,30 @@ fn the_link_has_the_consoles_form() {
     );
 }
 
+/// Deleting the stack kept the boundary, so a second one must not make it.
+#[test]
+fn who_granted_before_is_not_asked_to_make_the_boundary_again() {
+    let template = json!({"Parameters": {"ExistingBoundary": {"Type": "String", "Default": "no"}}});
+    let (spec, principal) = (spec(template, HOSTILE), principal());
+    let parameters = |connection: &Connection| {
+        let context = Context {
+            connection,
+            spec: &spec,
+            principal: &principal,
+            region: "eu-central-1",
+            template_url: None,
+        };
+        context.parameters()
+    };
+    let mut connection = connection();
+    assert_eq!(parameters(&connection), []);
+    connection.grant_version = Some(4);
+    assert_eq!(
+        parameters(&connection),
+        [("ExistingBoundary".to_owned(), "yes".to_owned())]
+    );
+}
+
 #[test]
 fn the_commands_are_as_reviewed() {
     let guide = guide(json!({"Resources": {"X": {"Type": "AWS::IAM::Role"}}}));
@@ -121,7 +145,12 @@ const FAKE_AWS: &str = r#"#!/bin/sh
 echo "$*" >> "$FAKE_LOG"
 case "$1 $2" in
   "sts get-caller-identity") echo "$FAKE_ACCOUNT" ;;
-  "iam get-policy"|"iam get-role"|"cloudformation describe-stacks") exit "${FAKE_MISSING:-254}" ;;
+  "iam get-policy"|"iam get-role") exit "${FAKE_MISSING:-254}" ;;
+  "cloudformation describe-stacks")
+    [ "$FAKE_MISSING" = 0 ] || exit 254
+    case "$*" in *StackStatus*) echo UPDATE_COMPLETE ;; esac ;;
+  "iam list-attached-role-policies")
+    echo "$FAKE_LANDFALL_POLICY/landfall-a-4d5e6f70	$FAKE_LANDFALL_POLICY/landfall-b-4d5e6f70	$FAKE_LANDFALL_POLICY/theirs" ;;
 esac
 for argument in "$@"; do
   case "$argument" in file://*) cat "${argument#file://}" >> "$FAKE_LOG.files" || exit 3 ;; esac
@@ -146,6 +175,7 @@ fn run(commands: &str, account: &str, missing: &str) -> Result<(String, String),
         .env("PATH", path)
         .env("FAKE_LOG", &log)
         .env("FAKE_ACCOUNT", account)
+        .env("FAKE_LANDFALL_POLICY", "arn:aws:iam::123456789012:policy")
         .env("FAKE_MISSING", missing)
         .output()
         .unwrap();
@@ -185,6 +215,17 @@ fn the_iam_commands_run_and_pass_documents_untouched() {
         assert!(calls.contains(call), "on what exists: {call}\n{calls}");
     }
     assert!(!calls.contains("iam create-role"), "{calls}");
+    let detached: Vec<_> = calls
+        .lines()
+        .filter_map(|call| call.split_once("iam detach-role-policy "))
+        .map(|(_, arguments)| arguments)
+        .collect();
+    assert_eq!(
+        detached,
+        ["--role-name landfall-provisioner-4d5e6f70 --policy-arn \
+          arn:aws:iam::123456789012:policy/landfall-b-4d5e6f70"],
+        "what an earlier version attached, and nothing of the customer's"
+    );
 }
 
 #[test]
@@ -204,9 +245,11 @@ fn the_stack_is_made_or_updated() {
     assert!(calls.contains("cloudformation create-stack"), "{calls}");
     assert!(calls.contains("--capabilities CAPABILITY_NAMED_IAM"));
     assert!(calls.contains("cloudformation wait stack-create-complete"));
+    assert!(calls.contains("ParameterKey=ExistingBoundary,ParameterValue=no"));
     assert!(files.contains("Resources"));
     let (calls, _) = run(&commands, "123456789012", "0").unwrap();
     assert!(calls.contains("cloudformation update-stack"), "{calls}");
+    assert!(calls.contains("ParameterKey=ExistingBoundary,ParameterValue=no"));
 }
 
 #[test]

@@ -34,12 +34,7 @@ pub(crate) async fn snapshot(
         let found = reader.role(&wanted.name).await?;
         Ok::<_, Failure>((wanted.identity, found))
     });
-    let boundary_arn = format!(
-        "arn:{}:iam::{}:policy/{}",
-        connection.partition.as_str(),
-        connection.account_id,
-        connection.boundary_policy_name()
-    );
+    let boundary_arn = connection.boundary_policy_arn();
     let boundary = async {
         match reader.managed(&boundary_arn).await {
             Ok(document) => Ok(Some(document)),
