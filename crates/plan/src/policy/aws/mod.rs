@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 
 /// Counts up with every change of the documents' meaning. A role with a lower
 /// number in its tag `landfall:grant-version` has to be granted again.
-pub const GRANT_VERSION: u32 = 1;
+pub const GRANT_VERSION: u32 = 2;
 
 /// Everything that the customer of `connection` grants to the server
 /// `principal`. The same input always gives the same documents.
