@@ -88,6 +88,7 @@ pub fn mark(outcome: Outcome) -> &'static str {
         Outcome::Warn => "!",
         Outcome::Propagating => "…",
         Outcome::Skipped => "–",
+        Outcome::Unanswered => "?",
         Outcome::Fail => "✗",
     }
 }

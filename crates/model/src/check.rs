@@ -29,6 +29,9 @@ pub enum Outcome {
     Propagating,
     /// Not asked, because a check that it stands on did not pass.
     Skipped,
+    /// The cloud gave no answer; says nothing about the grant, so it changes
+    /// nothing about the connection, and the checks run again soon.
+    Unanswered,
     Fail,
 }
 
@@ -39,6 +42,7 @@ impl Outcome {
             Self::Warn => "warn",
             Self::Propagating => "propagating",
             Self::Skipped => "skipped",
+            Self::Unanswered => "unanswered",
             Self::Fail => "fail",
         }
     }

@@ -62,8 +62,16 @@ fn next_state(
     let ids = |outcome| having(outcome).map(|check| check.id.clone()).collect();
     let failed: Vec<String> = ids(Outcome::Fail);
     let settling: Vec<String> = ids(Outcome::Propagating);
+    let silent: Vec<String> = ids(Outcome::Unanswered);
     match state {
         _ if !failed.is_empty() => state.degraded(now, failed),
+        // A busy cloud proves nothing: what works goes on, and what was not
+        // verified yet is not called connected.
+        State::Connected { .. } | State::Degraded { .. } if !silent.is_empty() => Ok(state),
+        State::Propagating { deadline, .. } if !silent.is_empty() && now >= deadline => {
+            state.degraded(now, silent)
+        }
+        _ if !silent.is_empty() => state.propagating(now, deadline),
         State::Propagating { deadline, .. } if !settling.is_empty() && now >= deadline => {
             state.degraded(now, settling)
         }
@@ -154,6 +162,24 @@ mod tests {
                 failed_checks: vec!["aws.check-1".to_owned()]
             }
         );
+    }
+
+    #[test]
+    fn silence_changes_nothing_and_connects_nothing() {
+        let silent = found(&[Outcome::Pass, Outcome::Unanswered], false);
+        let connected = State::Connected { since: at(0) };
+        assert_eq!(next(connected.clone(), &silent, 5), connected);
+        let degraded = State::Degraded {
+            since: at(0),
+            failed_checks: vec!["aws.check-1".to_owned()],
+        };
+        assert_eq!(next(degraded.clone(), &silent, 5), degraded);
+        let pending = State::Pending { since: at(0) };
+        let propagating = next(pending, &silent, 5);
+        assert_eq!(propagating.as_str(), "propagating");
+        assert_eq!(next(propagating, &silent, 105).as_str(), "degraded");
+        let also_failing = found(&[Outcome::Fail, Outcome::Unanswered], false);
+        assert_eq!(next(connected, &also_failing, 5).as_str(), "degraded");
     }
 
     #[test]

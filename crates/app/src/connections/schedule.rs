@@ -69,9 +69,10 @@ pub(super) fn verify(connection: &Connection) -> Job {
 }
 
 /// When the next scheduled verification is due, by how the last one ended.
-pub(super) fn next_verification(app: &App, state: &State) -> Timestamp {
+pub(super) fn next_verification(app: &App, state: &State, answered: bool) -> Timestamp {
     let pause = match state {
         State::Degraded { .. } => app.settings.verification.degraded,
+        _ if !answered => app.settings.verification.degraded,
         _ => app.settings.verification.interval,
     };
     jittered(app, pause)
@@ -92,7 +93,7 @@ pub(super) fn due(app: &App, connection: &Connection) -> Option<(Job, Timestamp)
         State::Revoked { .. } => Some((detect(connection), jittered(app, pauses.revoked))),
         State::Connected { .. } | State::Degraded { .. } => Some((
             verify(connection),
-            next_verification(app, &connection.state),
+            next_verification(app, &connection.state, true),
         )),
         State::Disconnected { .. } => None,
     }

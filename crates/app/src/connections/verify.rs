@@ -2,7 +2,7 @@ use super::{find, grant, is_open, judge::judged, not_now, schedule, update};
 use crate::{Actor, App, Permission, audit, failed, hub::Notice};
 use landfall_model::{
     Timestamp,
-    check::{Check, CheckRun, Trigger},
+    check::{Check, CheckRun, Outcome, Trigger},
     connection::{Connection, State},
     connector::CheckSink,
     driver::Failure,
@@ -41,11 +41,17 @@ pub(crate) async fn scheduled_run(
     if let Some(until) = app.breakers.open_until(id, app.now()) {
         return Ok(Some(until));
     }
-    run(app, &connection, trigger, None).await?;
+    let found = run(app, &connection, trigger, None).await?;
     let connection = find(app, organization, id).await?;
     Ok(match connection.state {
         State::Connected { .. } | State::Degraded { .. } => {
-            Some(schedule::next_verification(app, &connection.state))
+            let silence = |check: &Check| check.outcome == Outcome::Unanswered;
+            let answered = !found.checks.iter().any(silence);
+            Some(schedule::next_verification(
+                app,
+                &connection.state,
+                answered,
+            ))
         }
         _ => None,
     })

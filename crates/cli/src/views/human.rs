@@ -61,6 +61,7 @@ pub fn symbol(outcome: Outcome) -> &'static str {
         Outcome::Warn => "!",
         Outcome::Propagating => "…",
         Outcome::Skipped => "-",
+        Outcome::Unanswered => "?",
         Outcome::Fail => "✗",
     }
 }
@@ -195,12 +196,13 @@ pub fn check_run(run: &CheckRun) -> String {
     let count = |outcome| run.checks.iter().filter(|c| c.outcome == outcome).count();
     let _ = write!(
         text,
-        "{} passed, {} warned, {} failed, {} propagating, {} skipped",
+        "{} passed, {} warned, {} failed, {} propagating, {} skipped, {} unanswered",
         count(Outcome::Pass),
         count(Outcome::Warn),
         count(Outcome::Fail),
         count(Outcome::Propagating),
-        count(Outcome::Skipped)
+        count(Outcome::Skipped),
+        count(Outcome::Unanswered)
     );
     text
 }

@@ -132,9 +132,15 @@ impl Recorder<'_> {
                     remedy
                 },
             ),
-            _ => Found::fail(
+            kind if kind.is_retryable() => Found::with(
+                Outcome::Unanswered,
                 format!("AWS did not answer this: {failure}"),
-                "check again; if it stays, look at AWS's health page and at this server's network",
+                "nothing yet: Landfall checks again in some minutes; if it stays, look at AWS's \
+                 health page and at this server's network",
+            ),
+            _ => Found::fail(
+                format!("AWS did not do this: {failure}"),
+                "check again; if it stays, make the grant again from the current template",
             ),
         }
     }
