@@ -6,7 +6,7 @@ use crate::{
     check::Check,
     connection::{Connection, Method},
     driver::{Driver, Failure},
-    grant::{GrantGuide, GrantSpec, ServerPrincipal},
+    grant::{GrantGuide, GrantSpec, Identity, ServerPrincipal},
     retained::Retained,
 };
 use async_trait::async_trait;
@@ -31,8 +31,8 @@ pub enum Availability {
 pub enum Detection {
     /// Both roles can be assumed with the right external id.
     Granted,
-    /// One role can, the other cannot yet.
-    Partial { missing: String },
+    /// One of the two can, the other cannot yet.
+    Partial { missing: Identity },
     /// Refused. AWS does not say whether a role is missing or refuses us.
     Refused { evidence: String },
     /// The cloud did not answer; says nothing about the grant.

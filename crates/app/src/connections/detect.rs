@@ -7,6 +7,7 @@ use landfall_model::{
     connector::Detection,
     driver::Failure,
     error::Result,
+    grant::Identity,
     id::{ConnectionId, OrganizationId},
 };
 
@@ -45,6 +46,12 @@ pub(crate) async fn look(
             let connection = seen(app, connection).await?;
             verify::run(app, &connection, Trigger::Detection, None).await?;
         }
+        // What is left of a revoked grant is not a new one. Were it taken for
+        // one, the connection would go round from revoked to propagating for
+        // ever.
+        Detection::Partial {
+            missing: Identity::Provisioner,
+        } if matches!(connection.state, State::Revoked { .. }) => {}
         // Half of it is there: the stack is being made, or the reaper is
         // missing for good, which the deadline tells apart.
         Detection::Partial { .. } => {

@@ -111,13 +111,23 @@ pub async fn change(
             }
             if let Some(regions) = &change.regions {
                 connection.regions = regions::tidy(regions);
+                // A default outside them would only make environments fail.
+                let chosen = &connection.regions;
+                connection
+                    .default_region
+                    .take_if(|default| !chosen.is_empty() && !chosen.contains(default));
             }
             if let Some(region) = &change.default_region {
                 connection.default_region = Some(region.clone());
             }
             let permission = Permission::ConnectionChange;
             let mut writes = vec![audit::entry(app, actor, permission, id, detail.clone())];
-            if regions_changed && connection.state.can_provision() {
+            // Regions may be what degraded it.
+            let verified = matches!(
+                connection.state,
+                State::Connected { .. } | State::Degraded { .. }
+            );
+            if regions_changed && verified {
                 writes.push(schedule::verify_now(app, &connection, Trigger::Change));
             }
             Ok((connection, writes))

@@ -2,7 +2,7 @@ use crate::common::{ACCOUNT, World, check, eventually, new_connection};
 use landfall_app::{Actor, Settings, connections, environments, worker};
 use landfall_model::{
     check::Outcome, connection::State, connector::Detection, environment::ApprovalPolicy,
-    id::ConnectionId,
+    grant::Identity, id::ConnectionId,
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -110,7 +110,7 @@ async fn half_a_grant_is_propagating_until_its_deadline_and_then_degraded() {
         .connection
         .id;
     world.cloud.detects(Detection::Partial {
-        missing: "the reaper".to_owned(),
+        missing: Identity::Reaper,
     });
     let mut failing = check("aws.assumable.reaper");
     failing.outcome = Outcome::Fail;
@@ -161,6 +161,17 @@ async fn a_revoked_grant_is_seen_said_and_looked_for_slowly_and_heals() {
         notice.contains("running workloads are unaffected"),
         "{notice}"
     );
+
+    // Only the reaper is left: that is no new grant, however often it is seen.
+    let looks = world.cloud.count("detect");
+    world.cloud.detects(Detection::Partial {
+        missing: Identity::Provisioner,
+    });
+    until_called(&world, "detect", looks + 2, Duration::from_secs(60)).await;
+    becomes(&world, actor, &connection.id, "revoked").await;
+    world.cloud.detects(Detection::Refused {
+        evidence: "AccessDenied".to_owned(),
+    });
 
     // No endless retries: at most one question in four minutes, no check runs.
     let (looks, checks) = (world.cloud.count("detect"), world.cloud.count("verify"));

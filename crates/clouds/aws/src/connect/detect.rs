@@ -6,6 +6,7 @@ use landfall_model::{
     connection::Connection,
     connector::Detection,
     driver::{Failure, FailureKind},
+    grant::Identity,
     retained::Retained,
 };
 use serde_json::Value;
@@ -45,10 +46,10 @@ pub(super) async fn look(connector: &AssumeRoleConnector, connection: &Connectio
             }
         }
         (Look::Assumable, Look::Refused(_)) => Detection::Partial {
-            missing: connection.reaper_role_name(),
+            missing: Identity::Reaper,
         },
         (Look::Refused(_), Look::Assumable) if connection.with_reaper => Detection::Partial {
-            missing: connection.provisioner_role_name(),
+            missing: Identity::Provisioner,
         },
         (Look::Refused(failure), _) => Detection::Refused {
             evidence: failure.message,

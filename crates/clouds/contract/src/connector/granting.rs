@@ -121,7 +121,7 @@ pub(super) async fn half_a_grant_is_partial(harness: &dyn Harness) -> Support {
     assert_eq!(
         harness.connector().detect(&connection).await,
         Detection::Partial {
-            missing: connection.reaper_role_name()
+            missing: Identity::Reaper
         }
     );
     Support::Done

@@ -5,6 +5,7 @@ use crate::error::{Effect, from_sdk};
 use aws_config::SdkConfig;
 use aws_sdk_account::types::RegionOptStatus;
 use landfall_model::{check::Check, connector::Region, driver::Failure};
+use std::collections::BTreeSet;
 
 /// All regions of the account (AWS docs: Account Management API reference,
 /// `ListRegions`).
@@ -47,7 +48,12 @@ pub(in crate::connect) async fn list(sdk: &SdkConfig) -> Result<Vec<Region>, Fai
 }
 
 pub(super) async fn check(run: &Run<'_>, account: Option<&Account>) -> Check {
-    let wanted = &run.connection.regions;
+    let wanted: BTreeSet<&String> = run
+        .connection
+        .regions
+        .iter()
+        .chain(&run.connection.default_region)
+        .collect();
     let question = Question::new(
         "aws.regions-enabled",
         "The wanted regions are enabled in the account",
@@ -63,8 +69,8 @@ pub(super) async fn check(run: &Run<'_>, account: Option<&Account>) -> Check {
                 Err(failure) => return run.recorder.failed(&failure, ""),
             };
             let (mut off, mut changing) = (Vec::new(), Vec::new());
-            for name in wanted {
-                match regions.iter().find(|region| region.name == *name) {
+            for name in &wanted {
+                match regions.iter().find(|region| region.name == **name) {
                     Some(region) if region.enabled => {}
                     Some(region) if region.changing => changing.push(name.as_str()),
                     _ => off.push(name.as_str()),
@@ -86,11 +92,16 @@ pub(super) async fn check(run: &Run<'_>, account: Option<&Account>) -> Check {
                     "wait until AWS has finished, then check again",
                 );
             }
+            let among = if wanted.is_empty() {
+                String::new()
+            } else {
+                let names: Vec<_> = wanted.iter().map(|name| name.as_str()).collect();
+                format!(", among them {}", names.join(", "))
+            };
             Found::pass(format!(
-                "{} of {} regions are enabled, among them {}",
+                "{} of {} regions are enabled{among}",
                 regions.iter().filter(|region| region.enabled).count(),
                 regions.len(),
-                wanted.join(", ")
             ))
         })
         .await
