@@ -285,8 +285,9 @@ async fn a_stack_is_refused_before_it_begins() {
 async fn a_template_can_lie_in_a_bucket() {
     let sandbox = still().await;
     let who = sandbox.customer();
-    let url = sandbox.url("/templates/landfall-templates/v1.yaml");
-    sandbox.http.put(&url).body(TEMPLATE).send().await.unwrap();
+    let url = sandbox
+        .template("/templates/landfall-templates/v1.yaml", TEMPLATE)
+        .await;
     let principal = format!("arn:aws:iam::{}:root", sandbox.operator().keys.account);
     let mut params = stack(&principal, "no");
     params.retain(|(key, _)| *key != "TemplateBody");

@@ -112,8 +112,9 @@ async fn a_quick_create_link_leads_to_a_stack() {
     let sandbox = still().await;
     let cloud = Cloud::of_customer(&sandbox);
     let account = cloud.who.keys.account.clone();
-    let url = sandbox.url("/templates/landfall/t.json");
-    sandbox.http.put(&url).body(TEMPLATE).send().await.unwrap();
+    let url = sandbox
+        .template("/templates/landfall/t.json", TEMPLATE)
+        .await;
     let mut browser = Browser::new(&sandbox);
 
     // The fragment never reaches the server: the page's script carries it over.
@@ -193,8 +194,9 @@ async fn a_quick_create_link_leads_to_a_stack() {
 async fn another_sites_form_does_nothing() {
     let sandbox = still().await;
     let cloud = Cloud::of_customer(&sandbox);
-    let url = sandbox.url("/templates/landfall/t.json");
-    sandbox.http.put(&url).body(TEMPLATE).send().await.unwrap();
+    let url = sandbox
+        .template("/templates/landfall/t.json", TEMPLATE)
+        .await;
     let mut browser = Browser::new(&sandbox);
     let (_, page) = browser
         .get("/console/cloudformation/home?region=eu-west-1")

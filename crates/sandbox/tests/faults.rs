@@ -23,6 +23,7 @@ async fn a_lost_answer_was_accepted() {
         .await;
     let document = trust("111122223333", ID);
     let request = |name: &str| support::Signable {
+        method: "POST",
         service: "iam",
         path: "/",
         headers: Vec::new(),

@@ -65,6 +65,7 @@ async fn create_until_killed(
     for i in 0.. {
         let name = format!("{prefix}-{i}");
         let request = Signable {
+            method: "POST",
             service: "iam",
             path: "/",
             headers: Vec::new(),

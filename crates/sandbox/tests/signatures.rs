@@ -101,6 +101,7 @@ async fn a_changed_body_is_refused() {
     let sandbox = Sandbox::plain().await;
     let who = sandbox.customer();
     let signed = Signable {
+        method: "POST",
         service: "sts",
         path: "/",
         headers: Vec::new(),
@@ -134,6 +135,7 @@ async fn a_header_that_means_something_must_be_signed() {
         (&who, "account", "x-amz-anything", "1"),
     ] {
         let signed = Signable {
+            method: "POST",
             service,
             path: "/",
             headers: Vec::new(),

@@ -43,7 +43,7 @@ pub(crate) use operate::{Request, create, delete, update};
 pub(crate) use read::view;
 pub(crate) use requests::{Progress, progress};
 pub(crate) use rules::{
-    LISTENER, LISTENER_RULE, LOAD_BALANCER, SERVICE, cluster_name, task_definition,
+    LISTENER, LISTENER_RULE, LOAD_BALANCER, SERVICE, bucket_owner, cluster_name, task_definition,
 };
 pub(crate) use settle::{settle, settle_until};
 pub use state::Region;

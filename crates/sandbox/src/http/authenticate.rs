@@ -2,7 +2,7 @@
 
 use super::dispatch::form;
 use super::request::Captured;
-use super::sigv4::{AuthError, Unverified};
+use super::sigv4::{AuthError, S3, Unverified};
 use crate::clock::Instant;
 use crate::iam::{self, Caller};
 use crate::shared::Shared;
@@ -37,8 +37,24 @@ pub(super) fn authenticate(
             AwsError::new(403, "SignatureDoesNotMatch", message),
         ));
     };
-    let refuse = |error: AuthError| (service, auth_error(service, &error));
     let world = shared.world();
+    let (caller, client_now) = identify(&world, request, &unverified)
+        .map_err(|error| (service, auth_error(service, &error)))?;
+    check_region(&world, &caller, service, &unverified.region).map_err(|error| (service, error))?;
+    Ok(Authenticated {
+        caller,
+        service,
+        region: unverified.region.clone(),
+        client_now,
+    })
+}
+
+/// Whose signature this is, and the time by the clock that the signer follows.
+fn identify(
+    world: &World,
+    request: &Captured,
+    unverified: &Unverified,
+) -> Result<(Caller, Instant), AuthError> {
     let (secret, caller, token, expires) =
         if let Some(key) = world.keys.get(&unverified.access_key_id) {
             let caller = Caller::administrator(&key.account);
@@ -51,27 +67,63 @@ pub(super) fn authenticate(
                 Some(session.expires),
             )
         } else {
-            return Err(refuse(AuthError::UnknownKey));
+            return Err(AuthError::UnknownKey);
         };
     if token != unverified.security_token.as_ref() {
-        return Err(refuse(AuthError::UnknownKey));
+        return Err(AuthError::UnknownKey);
     }
-    unverified.verify(request, secret).map_err(refuse)?;
-    let client_now = unverified.check_date(&world.clock).map_err(refuse)?;
+    unverified.verify(request, secret)?;
+    let client_now = unverified.check_date(&world.clock)?;
     if expires.is_some_and(|expires| expires <= world.clock.wall()) {
-        return Err(refuse(AuthError::Expired));
+        return Err(AuthError::Expired);
     }
     // A deleted role takes its sessions with it.
-    if !iam::exists(&world, &caller) {
-        return Err(refuse(AuthError::UnknownKey));
+    if !iam::exists(world, &caller) {
+        return Err(AuthError::UnknownKey);
     }
-    check_region(&world, &caller, service, &unverified.region).map_err(|error| (service, error))?;
-    Ok(Authenticated {
-        caller,
-        service,
-        region: unverified.region.clone(),
-        client_now,
-    })
+    Ok((caller, client_now))
+}
+
+/// Checks who signed a request for an object.
+pub(super) fn authenticate_s3(world: &World, request: &Captured) -> Result<Caller, AwsError> {
+    let unverified = Unverified::read(request).map_err(|error| s3_error(&error))?;
+    if unverified.service != S3 {
+        return Err(malformed(format!(
+            "The authorization header is malformed; incorrect service \"{}\". This endpoint \
+             belongs to \"{S3}\".",
+            unverified.service
+        )));
+    }
+    let (caller, _) = identify(world, request, &unverified).map_err(|error| s3_error(&error))?;
+    let enabled = world
+        .account(&caller.account_id)
+        .is_ok_and(|account| account.region_enabled(&unverified.region));
+    if enabled {
+        Ok(caller)
+    } else {
+        Err(malformed(format!(
+            "The authorization header is malformed; the region '{}' is wrong.",
+            unverified.region
+        )))
+    }
+}
+
+fn malformed(message: String) -> AwsError {
+    AwsError::bad("AuthorizationHeaderMalformed", message)
+}
+
+/// AWS docs: "Amazon S3 error responses".
+fn s3_error(error: &AuthError) -> AwsError {
+    let (status, code) = match error {
+        AuthError::Missing => return AwsError::new(403, "AccessDenied", "Access Denied"),
+        AuthError::Unsigned(_) => (403, "AccessDenied"),
+        AuthError::Incomplete(_) => (400, "AuthorizationHeaderMalformed"),
+        AuthError::UnknownKey => (403, "InvalidAccessKeyId"),
+        AuthError::Mismatch => (403, "SignatureDoesNotMatch"),
+        AuthError::Skewed(_) => (403, "RequestTimeTooSkewed"),
+        AuthError::Expired => (400, "ExpiredToken"),
+    };
+    AwsError::new(status, code, error.to_string())
 }
 
 /// IAM and Account are global. Elsewhere a region that the account has not

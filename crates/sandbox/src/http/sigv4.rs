@@ -5,12 +5,16 @@ use super::request::Captured;
 use crate::clock::{Instant, SimClock};
 use aws_lc_rs::{constant_time, digest, hmac};
 use axum::http::HeaderName;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
+};
 use std::time::Duration;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The service that signs its own way.
+pub(super) const S3: &str = "s3";
 /// Longest life of a request that is signed in its query string.
 const PRESIGNED_SECONDS: u64 = 604_800;
 /// How far a client's clock may be off.
@@ -241,11 +245,20 @@ impl Unverified {
     }
 
     fn canonical(&self, request: &Captured) -> Result<String, AuthError> {
+        const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+        let s3 = self.service == S3;
         let actual_hash = sha256_hex(&request.body);
         let payload = match request.header("x-amz-content-sha256") {
+            // A link to an object is made before its body is known.
+            _ if self.presigned_for.is_some() && s3 => UNSIGNED.to_owned(),
             _ if self.presigned_for.is_some() => actual_hash,
+            None if s3 => {
+                return Err(AuthError::Incomplete(
+                    "Missing required header for this request: x-amz-content-sha256".to_owned(),
+                ));
+            }
             None => actual_hash,
-            Some(unsigned @ "UNSIGNED-PAYLOAD") => unsigned.to_owned(),
+            Some(UNSIGNED) if s3 => UNSIGNED.to_owned(),
             // A header that is signed but does not describe this body would
             // let a body be exchanged under a valid signature.
             Some(claimed) if claimed == actual_hash => actual_hash,
@@ -268,7 +281,11 @@ impl Unverified {
         Ok(format!(
             "{}\n{}\n{}\n{headers}\n{}\n{payload}",
             request.method,
-            canonical_path(&request.path),
+            if s3 {
+                encoded_once(&request.path)
+            } else {
+                canonical_path(&request.path)
+            },
             canonical_query(&request.query),
             self.signed_headers.join(";"),
         ))
@@ -310,6 +327,18 @@ fn mac_with(key: &[u8], data: &[u8]) -> hmac::Tag {
 
 fn sha256_hex(data: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA256, data))
+}
+
+/// S3's keys may contain anything: their path is encoded once, dots and doubled
+/// slashes included.
+fn encoded_once(path: &str) -> String {
+    path.split('/')
+        .map(|segment| {
+            let decoded: Vec<u8> = percent_decode_str(segment).collect();
+            percent_encode(&decoded, STRICT).to_string()
+        })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// Every service but S3 encodes the path once more than it was sent, after

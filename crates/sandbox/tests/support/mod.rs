@@ -147,6 +147,7 @@ impl Sandbox {
             .extend_pairs(params)
             .finish();
         let request = Signable {
+            method: "POST",
             service,
             path: "/",
             headers: vec![(
@@ -161,6 +162,7 @@ impl Sandbox {
     /// A call of the account service.
     pub async fn account_api(&self, who: &As, path: &str, body: Value) -> Answer {
         let request = Signable {
+            method: "POST",
             service: "account",
             path,
             headers: vec![("content-type", "application/json".to_owned())],
@@ -177,6 +179,7 @@ impl Sandbox {
         body: Value,
     ) -> Result<Answer, reqwest::Error> {
         let request = Signable {
+            method: "POST",
             service: "cloudcontrolapi",
             path: "/",
             headers: vec![
@@ -188,11 +191,31 @@ impl Sandbox {
         self.send(who, request).await
     }
 
+    /// Puts or deletes a template object. The path is signed as it is, which is
+    /// S3's way.
+    pub async fn object(&self, who: &As, method: &str, path: &str, body: &str) -> Answer {
+        let request = Signable {
+            method,
+            service: "s3",
+            path,
+            headers: vec![("x-amz-content-sha256", sha256(body.as_bytes()))],
+            body: body.to_owned(),
+        };
+        self.send(who, request).await.expect("an answer")
+    }
+
+    /// Puts a template object as the operator and returns its URL.
+    pub async fn template(&self, path: &str, body: &str) -> String {
+        let operator = self.operator();
+        self.object(&operator, "PUT", path, body).await.expect_ok();
+        self.url(path)
+    }
+
     pub async fn send(&self, who: &As, request: Signable<'_>) -> Result<Answer, reqwest::Error> {
         let headers = request.signed_headers(who, &self.running.addr.to_string());
         let mut sending = self
             .http
-            .post(self.url(request.path))
+            .request(request.method.parse().unwrap(), self.url(request.path))
             .body(request.body.clone());
         for (name, value) in headers {
             sending = sending.header(name, value);
@@ -307,6 +330,7 @@ pub fn allow(actions: &[&str]) -> Value {
 
 /// What is to be signed and sent.
 pub struct Signable<'a> {
+    pub method: &'a str,
     pub service: &'a str,
     pub path: &'a str,
     /// In alphabetical order, before `host`.
@@ -331,7 +355,8 @@ impl Signable<'_> {
             .map(|(name, value)| format!("{name}:{value}\n"))
             .collect();
         let canonical = format!(
-            "POST\n{}\n\n{lines}\n{names}\n{}",
+            "{}\n{}\n\n{lines}\n{names}\n{}",
+            self.method,
             self.path,
             sha256(self.body.as_bytes())
         );

@@ -22,7 +22,7 @@ pub(crate) use ecs::{SERVICE, TASK_DEFINITION, cluster_name, task_definition};
 pub(crate) use elb::{LISTENER, LISTENER_RULE, LOAD_BALANCER};
 pub(crate) use iam::SERVICE_LINKED_ROLE;
 pub(crate) use registry::REPOSITORY;
-pub(crate) use s3::BUCKET;
+pub(crate) use s3::{BUCKET, bucket_owner};
 pub(crate) use secrets::SECRET;
 
 use super::env::Env;

@@ -5,6 +5,7 @@ use crate::cloudcontrol::env::{Env, Place, text};
 use crate::cloudcontrol::failure::Failure;
 use crate::cloudcontrol::state::Resource;
 use crate::types::{Model, TypeInfo, set_default};
+use crate::world::World;
 use serde_json::{Value, json};
 
 pub(crate) const BUCKET: &str = "AWS::S3::Bucket";
@@ -23,14 +24,21 @@ fn s3(env: &Env<'_>, status: u16, message: &str) -> String {
 }
 
 /// Who has a bucket of this name; names are unique over all accounts.
-fn owner(env: &Env<'_>, name: &str) -> Option<Place> {
-    env.world.accounts.iter().find_map(|(account, state)| {
+fn owner(world: &World, name: &str) -> Option<Place> {
+    world.accounts.iter().find_map(|(account, state)| {
         state
             .cloudcontrol
             .iter()
             .find(|(_, region)| region.resource(BUCKET, name).is_some())
             .map(|(region, _)| Place::new(account, region))
     })
+}
+
+/// The account that has a bucket of this name.
+pub(crate) fn bucket_owner<'w>(world: &'w World, name: &str) -> Option<&'w str> {
+    let place = owner(world, name)?;
+    let (account, _) = world.accounts.get_key_value(&place.account)?;
+    Some(account)
 }
 
 struct Bucket;
@@ -98,7 +106,7 @@ impl Rules for Bucket {
                 "The specified bucket is not valid.",
             )));
         }
-        match owner(env, name) {
+        match owner(env.world, name) {
             None => Ok(()),
             Some(place) if place.account == env.place.account => Err(Failure::exists(s3(
                 env,

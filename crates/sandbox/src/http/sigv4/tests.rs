@@ -202,3 +202,44 @@ fn a_query_string_signs_with_one_algorithm_and_for_a_week_at_most() {
         assert!(said.contains(what), "{said}");
     }
 }
+
+// AWS docs: "Signature Calculations for the Authorization Header", the PUT of
+// an object whose key is encoded once, and the presigned GET.
+#[test]
+fn accepts_the_published_s3_requests() {
+    const S3_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let scope = "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request";
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={scope}, \
+         SignedHeaders=date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class, \
+         Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"
+    );
+    let headers = [
+        ("host", "examplebucket.s3.amazonaws.com"),
+        ("date", "Fri, 24 May 2013 00:00:00 GMT"),
+        ("x-amz-date", "20130524T000000Z"),
+        ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+        (
+            "x-amz-content-sha256",
+            "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
+        ),
+        ("authorization", &authorization),
+    ];
+    let mut put = request(Method::PUT, "", &headers, "Welcome to Amazon S3.");
+    for path in ["/test$file.text", "/test%24file.text"] {
+        put.path = path.to_owned();
+        assert_eq!(verify(&put, S3_SECRET), Ok(()), "{path}");
+    }
+    put.path = "/./test$file.text".to_owned();
+    assert_eq!(verify(&put, S3_SECRET), Err(AuthError::Mismatch));
+
+    let query = format!(
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}&X-Amz-Date=20130524T000000Z\
+         &X-Amz-Expires=86400&X-Amz-SignedHeaders=host\
+         &X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
+        scope.replace('/', "%2F")
+    );
+    let mut get = request(Method::GET, &query, &headers[..1], "");
+    get.path = "/test.txt".to_owned();
+    assert_eq!(verify(&get, S3_SECRET), Ok(()));
+}
