@@ -4,7 +4,7 @@
 
 use crate::{App, audit, failed, secret, tokens};
 use landfall_model::{
-    Error,
+    Code, Error,
     error::Result,
     id::{MemberId, OrganizationId, TokenId},
     member::{Member, Role},
@@ -53,6 +53,17 @@ pub async fn found(
 ) -> Result<Founded> {
     crate::names::display("name", organization_name)?;
     crate::names::display("admin", admin_name)?;
+    if list(app)
+        .await?
+        .iter()
+        .any(|one| one.name == organization_name)
+    {
+        return Err(Error::new(
+            Code::NameTaken,
+            format!("there is an organization named '{organization_name}' already"),
+            "choose another name",
+        ));
+    }
     let now = app.now();
     let entropy = &*app.entropy;
     let organization = Organization {

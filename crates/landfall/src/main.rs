@@ -37,6 +37,9 @@ enum Command {
     Server(commands::server::Args),
     /// Run simulated clouds
     Sandbox(commands::sandbox::Args),
+    /// Make an organization on the server's own machine, or list them
+    #[command(subcommand)]
+    Organizations(commands::organizations::Command),
     /// Say what is set up, what is missing and what to do
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell
@@ -80,6 +83,9 @@ async fn run(arguments: Arguments) -> ExitCode {
         }
         Command::Demo(args) => commands::demo::run(args, format).await,
         Command::Server(args) => commands::server::run(args, &data_dir, format).await,
+        Command::Organizations(command) => {
+            commands::organizations::run(command, &data_dir, format).await
+        }
         Command::Sandbox(args) => commands::sandbox::run(args, format).await,
         Command::Doctor(args) => commands::doctor::run(args, &data_dir, format).await,
     };

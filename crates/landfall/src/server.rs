@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use axum::Router;
 use landfall_app::{App, Parts, Settings, organizations, worker};
 use landfall_aws::AssumeRoleConnector;
-use landfall_model::{Clock, Entropy, connector::Connector, entropy::SystemEntropy};
+use landfall_model::{Clock, connector::Connector, entropy::SystemEntropy};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     net::SocketAddr,
@@ -47,13 +47,17 @@ impl Server {
     }
 }
 
-/// Starts a server. Its state is in `data_dir`, which is made if it is not
-/// there.
-pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
+/// The use cases on the server's own database: what serves, and what an operator
+/// does beside a server that runs. The state is in `data_dir`, which is made if
+/// it is not there.
+pub async fn app(
+    config: &Config,
+    data_dir: &Path,
+    connectors: Vec<Arc<dyn Connector>>,
+) -> anyhow::Result<Arc<App>> {
     secret_file::folder(data_dir)
         .with_context(|| format!("cannot use the data folder {}", data_dir.display()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let store = landfall_store::open(
         database_url(config, data_dir).expose_secret(),
         clock.clone(),
@@ -62,18 +66,27 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
     .context("cannot open the database")?;
     #[cfg(debug_assertions)]
     let store = crate::kill_switch::armed(store)?;
-    let connector = Arc::new(
-        AssumeRoleConnector::new(config.clouds.aws.clone(), clock.clone(), entropy.clone())
-            .await
-            .context("cannot use [clouds.aws]")?,
-    );
-    let app = App::new(Parts {
+    Ok(App::new(Parts {
         store,
         clock,
-        entropy,
-        connectors: vec![connector.clone() as Arc<dyn Connector>],
+        entropy: Arc::new(SystemEntropy),
+        connectors,
         settings: settings(config),
-    });
+    }))
+}
+
+/// Starts a server.
+pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
+    let connector = Arc::new(
+        AssumeRoleConnector::new(
+            config.clouds.aws.clone(),
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+        )
+        .await
+        .context("cannot use [clouds.aws]")?,
+    );
+    let app = app(config, data_dir, vec![connector.clone()]).await?;
 
     let listener = TcpListener::bind(config.listen)
         .await

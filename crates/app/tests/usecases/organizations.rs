@@ -29,6 +29,19 @@ async fn the_first_start_makes_an_admin_and_later_ones_do_nothing() {
 }
 
 #[tokio::test]
+async fn two_organizations_do_not_have_one_name() {
+    let world = World::new().await;
+    let first = world.tenant("Acme").await;
+    let keep = async |_: &SecretString| Ok(());
+    let again = organizations::found(&world.app, "Acme", "root", keep).await;
+    assert_eq!(code(again), Code::NameTaken);
+    assert_eq!(
+        organizations::list(&world.app).await.unwrap(),
+        [first.organization]
+    );
+}
+
+#[tokio::test]
 async fn a_token_that_cannot_be_kept_leaves_nothing_and_the_next_start_tries_again() {
     let world = World::new().await;
     let disk_full = async |_: &SecretString| Err(io::Error::other("disk full"));

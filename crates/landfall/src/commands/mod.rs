@@ -1,4 +1,5 @@
 pub mod demo;
 pub mod doctor;
+pub mod organizations;
 pub mod sandbox;
 pub mod server;

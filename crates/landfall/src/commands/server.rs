@@ -1,6 +1,6 @@
 //! `landfall server`
 
-use crate::{config::Config, logging, server, shutdown};
+use crate::{commands::organizations, config::Config, logging, server, shutdown};
 use landfall_cli::{Format, Output};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,11 @@ pub struct Args {
     /// Where to listen, instead of the configured address
     #[arg(long)]
     pub listen: Option<std::net::SocketAddr>,
+    /// Write a new admin token for an organization (its name or id; default: the
+    /// first one) and exit: the way back in when every token is lost or expired.
+    /// A server that runs meanwhile need not stop
+    #[arg(long, value_name = "ORGANIZATION", num_args = 0..=1, conflicts_with = "listen")]
+    pub recover_admin: Option<Option<String>>,
 }
 
 /// What a program must know to use a server that it started.
@@ -25,6 +30,10 @@ struct Ready<'a> {
 }
 
 pub async fn run(args: Args, data_dir: &Path, format: Format) -> anyhow::Result<()> {
+    if let Some(organization) = args.recover_admin {
+        let config = Config::load(args.config.as_deref(), data_dir)?;
+        return organizations::recover(&config, data_dir, organization.as_deref(), format).await;
+    }
     logging::start("info");
     let mut config = Config::load(args.config.as_deref(), data_dir)?;
     if let Some(listen) = args.listen {

@@ -1,0 +1,145 @@
+//! What only who has the server's machine may do, with the real binary.
+
+mod harness;
+
+use harness::{
+    PATIENCE,
+    api::Api,
+    process::{Process, landfall},
+};
+use serde_json::Value;
+use std::{os::unix::fs::PermissionsExt, path::Path};
+
+const CONFIG: &str = "\
+listen = \"127.0.0.1:0\"
+
+[clouds.aws]
+endpoint_url = \"http://127.0.0.1:9\"
+
+[clouds.aws.identity]
+kind = \"static\"
+access_key_id = \"AKIAIOSFODNN7EXAMPLE\"
+secret_access_key = \"unused\"
+";
+
+fn command(folder: &Path, args: &[&str]) -> tokio::process::Command {
+    let config = folder.join("server.toml");
+    std::fs::write(&config, CONFIG).unwrap();
+    let mut command = landfall();
+    command
+        .args(args)
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .arg("--config")
+        .arg(config);
+    command
+}
+
+/// The JSON that a command prints, or how it failed.
+async fn asked(folder: &Path, args: &[&str]) -> Result<Value, (i32, String)> {
+    let output = command(folder, args)
+        .args(["--output", "json"])
+        .output()
+        .await
+        .unwrap();
+    if output.status.success() {
+        return Ok(serde_json::from_slice(&output.stdout).unwrap());
+    }
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err((output.status.code().unwrap(), log))
+}
+
+async fn serving(folder: &Path) -> (Process, String) {
+    let mut process = Process::start(command(folder, &["server"]), folder, "server").unwrap();
+    let url = process
+        .says(PATIENCE, |_, log| {
+            let (_, rest) = log.split_once("Landfall answers on ")?;
+            Some(rest.split_once('\n')?.0.trim().to_owned())
+        })
+        .await
+        .unwrap();
+    (process, url.expect("it answers"))
+}
+
+/// Signs in with a file that only its owner can read.
+async fn entering(url: &str, file: &str) -> (Api, Value) {
+    let mode = std::fs::metadata(file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{file}");
+    let token = std::fs::read_to_string(file).unwrap();
+    let api = Api::new(url, token.trim());
+    let me = api.get("/me").await.unwrap();
+    (api, me)
+}
+
+#[tokio::test]
+async fn an_operator_gets_back_in_beside_a_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut server, url) = serving(folder.path()).await;
+    let first = folder.path().join("data/admin-token");
+    std::fs::remove_file(&first).unwrap();
+
+    let recovered = asked(folder.path(), &["server", "--recover-admin"])
+        .await
+        .unwrap();
+    assert_eq!(recovered["token_file"], first.to_str().unwrap());
+    let (api, me) = entering(&url, first.to_str().unwrap()).await;
+    assert_eq!(me["role"], "admin");
+    assert_eq!(me["organization"]["id"], recovered["organization"]["id"]);
+    let audit = api.get("/audit").await.unwrap();
+    let rows = audit["items"].as_array().unwrap();
+    assert!(
+        rows.iter()
+            .any(|row| row["action"] == "organization.recover"),
+        "{audit}"
+    );
+
+    let unknown = asked(folder.path(), &["server", "--recover-admin", "Nobody"]).await;
+    let (exit, log) = unknown.unwrap_err();
+    assert_eq!(exit, 3, "{log}");
+    assert!(log.contains("default"), "it says which there are: {log}");
+    server.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_organization_has_its_own_way_in_and_sees_nothing_of_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut server, url) = serving(folder.path()).await;
+    let create = ["organizations", "create", "Acme", "--admin", "Ada"];
+    let made = asked(folder.path(), &create).await.unwrap();
+    let file = made["token_file"].as_str().unwrap();
+    let (api, me) = entering(&url, file).await;
+    assert_eq!(me["organization"]["id"], made["organization"]["id"]);
+    assert_eq!(me["member"]["name"], "Ada");
+    let members = api.get("/members").await.unwrap();
+    assert_eq!(members["items"].as_array().unwrap().len(), 1, "{members}");
+    let (_, first) = entering(
+        &url,
+        folder.path().join("data/admin-token").to_str().unwrap(),
+    )
+    .await;
+    assert_ne!(first["organization"]["id"], me["organization"]["id"]);
+
+    let (exit, log) = asked(folder.path(), &create).await.unwrap_err();
+    assert_eq!(exit, 5, "{log}");
+    assert!(log.contains("name-taken"), "{log}");
+    let list = asked(folder.path(), &["organizations", "list"])
+        .await
+        .unwrap();
+    let names: Vec<&str> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 2, "a refusal leaves nothing: {names:?}");
+
+    // Its token is written anew where it was.
+    let old = std::fs::read_to_string(file).unwrap();
+    let recovered = asked(folder.path(), &["server", "--recover-admin", "Acme"])
+        .await
+        .unwrap();
+    assert_eq!(recovered["token_file"], file);
+    assert_ne!(std::fs::read_to_string(file).unwrap(), old);
+    entering(&url, file).await;
+    server.kill().await.unwrap();
+}
