@@ -9,7 +9,7 @@ mod tags;
 mod validate;
 
 pub use actions::{Change, needed_actions, service_linked_role};
-pub use paths::{get, set_default, strip, touched};
+pub use paths::{found, get, set_default, strip, touched};
 pub use tags::{read_tags, tags_changed};
 pub use validate::violations;
 

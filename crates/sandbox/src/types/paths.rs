@@ -13,6 +13,42 @@ pub fn get<'a>(model: &'a Model, path: &str) -> Option<&'a Value> {
     Some(value)
 }
 
+/// What stands at a path, and whether the path leads through a list.
+pub fn found<'m>(model: &'m Model, path: &str) -> (Vec<&'m Value>, bool) {
+    fn walk<'m>(value: &'m Value, rest: &[&str], all: &mut (Vec<&'m Value>, bool)) {
+        let Some((first, inner)) = rest.split_first() else {
+            all.0.push(value);
+            return;
+        };
+        match (value, *first) {
+            (Value::Array(items), name) => {
+                all.1 = true;
+                // Schemas leave the `*` out now and then.
+                let rest = if name == "*" { inner } else { rest };
+                items.iter().for_each(|item| walk(item, rest, all));
+            }
+            (Value::Object(map), "*") => {
+                all.1 = true;
+                map.values().for_each(|item| walk(item, inner, all));
+            }
+            (Value::Object(map), name) => {
+                if let Some(value) = map.get(name) {
+                    walk(value, inner, all);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut all = (Vec::new(), false);
+    let segments: Vec<&str> = path.split('/').collect();
+    if let Some((first, rest)) = segments.split_first()
+        && let Some(value) = model.get(*first)
+    {
+        walk(value, rest, &mut all);
+    }
+    all
+}
+
 /// Whether anything stands at a path; `*` matches every element.
 pub fn touched(model: &Model, path: &str) -> bool {
     fn walk(value: &Value, rest: &[&str]) -> bool {
