@@ -9,4 +9,5 @@ mod connector;
 mod driver;
 mod ministack;
 mod publish;
+mod refused;
 mod support;

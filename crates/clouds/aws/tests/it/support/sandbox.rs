@@ -70,8 +70,8 @@ impl Sandbox {
         }
     }
 
-    /// `POST /_sandbox/<path>`.
-    pub(crate) async fn admin(&self, path: &str, body: &Value) {
+    /// `POST /_sandbox/<path>`; its answer, `null` when there is none.
+    pub(crate) async fn admin(&self, path: &str, body: &Value) -> Value {
         let answer = self
             .http
             .post(format!("{}/_sandbox/{path}", self.endpoint))
@@ -82,6 +82,7 @@ impl Sandbox {
         let status = answer.status();
         let text = answer.text().await.unwrap_or_default();
         assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     pub(crate) async fn advance(&self, seconds: u64) {
