@@ -28,6 +28,10 @@ impl dyn Entropy + '_ {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is what all others take as a parameter"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         // Without randomness no id and no token is safe: stopping is the only
         // right answer, and aws-lc itself aborts before this in practice.
