@@ -66,6 +66,65 @@ async fn only_the_right_external_id_opens() {
 }
 
 #[tokio::test]
+async fn an_external_id_may_be_a_pattern_in_the_trust_policy_only() {
+    let sandbox = Sandbox::plain().await;
+    let operator = sandbox.operator();
+    let role = sandbox.grant("r", ID, allow(&["s3:*"])).await;
+    let trusting = |pattern: &str| {
+        let trust = trust(&operator.keys.account, pattern);
+        trust.replace("StringEquals", "StringLike")
+    };
+    for (pattern, opens, stays_shut) in [
+        (
+            "lf-0123*",
+            &["lf-0123", "lf-0123456789"][..],
+            &[
+                "lf-012",
+                "lf-1123456789",
+                "x-lf-0123",
+                "LF-0123456789",
+                "lf-*",
+            ][..],
+        ),
+        (
+            "lf-??-prod",
+            &["lf-eu-prod"],
+            &["lf-e-prod", "lf-eus-prod", "lf-eu-prod2", "lf-eu-test"],
+        ),
+    ] {
+        sandbox
+            .iam(
+                &sandbox.customer(),
+                "UpdateAssumeRolePolicy",
+                &[("RoleName", "r"), ("PolicyDocument", &trusting(pattern))],
+            )
+            .await
+            .expect_ok();
+        for id in opens {
+            let opened = sandbox
+                .assume(&operator, &[("RoleArn", &role), ("ExternalId", id)])
+                .await;
+            assert!(opened.is_ok(), "{pattern} {id}: {opened:?}");
+        }
+        for id in stays_shut {
+            let refused = sandbox
+                .assume(&operator, &[("RoleArn", &role), ("ExternalId", id)])
+                .await
+                .unwrap_err();
+            // An asterisk is no character of an external id to begin with.
+            let code = if id.contains('*') {
+                "ValidationError"
+            } else {
+                "AccessDenied"
+            };
+            assert_eq!(refused.code(), code, "{pattern} {id}");
+        }
+        let refused = sandbox.assume(&operator, &[("RoleArn", &role)]).await;
+        assert_eq!(refused.unwrap_err().code(), "AccessDenied", "{pattern}");
+    }
+}
+
+#[tokio::test]
 async fn a_role_that_does_not_exist_is_refused_in_the_same_words() {
     let sandbox = Sandbox::plain().await;
     let role = sandbox.grant("real", ID, allow(&["s3:*"])).await;
