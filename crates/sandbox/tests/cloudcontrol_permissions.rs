@@ -3,9 +3,11 @@
 mod cloud;
 mod support;
 
-use cloud::{BUCKET, Cloud, DB, LOG_GROUP, ROLE, VPC, failure, still, update};
+use cloud::{BUCKET, Cloud, DB, LOG_GROUP, ROLE, VPC, failure, still, still_config, update};
+use landfall_sandbox::Config;
 use serde_json::{Value, json};
-use support::allow;
+use std::time::Duration;
+use support::{Sandbox, allow};
 
 /// All of Cloud Control's own actions.
 const API: &str = "cloudformation:*";
@@ -259,4 +261,77 @@ async fn a_role_passed_to_cloud_control_acts_instead() {
     );
     let event = passing.ask("CreateResource", body).await;
     assert_eq!(passing.end(&event).await["OperationStatus"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn a_passed_role_must_let_cloudformation_in_by_now() {
+    let sandbox = Sandbox::new(Config {
+        iam_lag: Duration::from_secs(600),
+        ..still_config()
+    })
+    .await;
+    let cloud = Cloud::of_customer(&sandbox);
+    let allow = json!({"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"Service": "cloudformation.amazonaws.com"}});
+    let mut deny = allow.clone();
+    deny["Effect"] = "Deny".into();
+    let mut denies_all = deny.clone();
+    denies_all["Principal"] = "*".into();
+    let mut elsewhere = allow.clone();
+    elsewhere["Condition"] = json!({"StringEquals": {"aws:SourceAccount": "111122223333"}});
+    let trust = |statements: &[&Value]| {
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    };
+    let account = cloud.who.keys.account.clone();
+    let refusal = async |name: &str| {
+        let passed = json!({
+            "TypeName": LOG_GROUP,
+            "DesiredState": json!({"LogGroupName": name}).to_string(),
+            "RoleArn": format!("arn:aws:iam::{account}:role/{name}"),
+        });
+        let answer = cloud.call("CreateResource", passed).await;
+        answer.err().map(|(_, message)| message)
+    };
+    let roles = [
+        ("open", trust(&[&allow])),
+        ("denied", trust(&[&allow, &deny])),
+        ("closed", trust(&[&allow, &denies_all])),
+        ("elsewhere", trust(&[&elsewhere])),
+    ];
+    for (name, trust) in &roles {
+        let params = [
+            ("RoleName", *name),
+            ("AssumeRolePolicyDocument", trust.as_str()),
+        ];
+        sandbox
+            .iam(&cloud.who, "CreateRole", &params)
+            .await
+            .expect_ok();
+    }
+    let early = refusal("open").await.expect("too early");
+    assert!(early.contains("cannot be assumed"), "{early}");
+    sandbox.advance(Duration::from_secs(601)).await;
+    assert_eq!(refusal("open").await, None);
+    for name in ["denied", "closed", "elsewhere"] {
+        let said = refusal(name).await.expect(name);
+        assert!(said.contains("cannot be assumed"), "{name}: {said}");
+    }
+    // A change that has not arrived yet does not close it.
+    let closing = trust(&[&deny]);
+    let params = [("RoleName", "open"), ("PolicyDocument", closing.as_str())];
+    sandbox
+        .iam(&cloud.who, "UpdateAssumeRolePolicy", &params)
+        .await
+        .expect_ok();
+    assert!(
+        refusal("open")
+            .await
+            .is_none_or(|said| !said.contains("cannot be assumed"))
+    );
+    sandbox.advance(Duration::from_secs(601)).await;
+    assert!(
+        refusal("open")
+            .await
+            .is_some_and(|said| said.contains("cannot be assumed"))
+    );
 }

@@ -5,12 +5,13 @@ use super::failure::validation;
 use super::operate::{self, Request};
 use super::state::{CLIENT_TOKEN_LIFE, ClientToken};
 use super::{patch, permissions, read, requests};
-use crate::iam::{Caller, CallerKind, Context, authorize};
+use crate::iam::policy::{self, Effect, Form};
+use crate::iam::{Caller, CallerKind, Context, Role, authorize};
 use crate::shared::Shared;
 use crate::types::Model;
 use crate::wire::{AwsError, Call, Reply};
 use crate::world::World;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Longest DesiredState or PatchDocument (AWS docs: CreateResource).
 const BODY_LIMIT: usize = 262_144;
@@ -218,7 +219,7 @@ pub(crate) fn as_role(world: &World, caller: &Caller, arn: &str) -> Result<Calle
         .role(name)
         .ok()
         .filter(|role| role.arn == arn)
-        .filter(|role| trusts(role.trust.latest(), SERVICE))
+        .filter(|role| trusts(world, role, SERVICE, &caller.account_id))
         .ok_or_else(|| validation(format!("Role {arn} is invalid or cannot be assumed")))?;
     Ok(Caller {
         account_id: caller.account_id.clone(),
@@ -238,20 +239,32 @@ pub(crate) fn as_role(world: &World, caller: &Caller, arn: &str) -> Result<Calle
     })
 }
 
-/// Whether a trust policy lets a service in. Conditions are not looked at:
-/// services are trusted without any.
-fn trusts(document: &str, service: &str) -> bool {
-    let document: Value = serde_json::from_str(document).unwrap_or_default();
-    let statements = match &document["Statement"] {
-        Value::Array(all) => all.clone(),
-        one => vec![one.clone()],
+/// Whether a role lets a service of its own account in, as far as its trust
+/// policy counts yet.
+fn trusts(world: &World, role: &Role, service: &str, account: &str) -> bool {
+    let mut context = Context::new();
+    context
+        .set("aws:PrincipalIsAWSService", "true")
+        .set("aws:PrincipalServiceName", service)
+        .set("aws:SourceAccount", account);
+    let request = policy::Request {
+        action: "sts:AssumeRole",
+        resource: &role.arn,
+        context: &context,
     };
-    statements.iter().any(|statement| {
-        statement["Effect"] == "Allow"
-            && match &statement["Principal"]["Service"] {
-                Value::String(name) => name == service,
-                Value::Array(names) => names.contains(&json!(service)),
-                _ => false,
-            }
-    })
+    let Some(document) = role.trust.effective(world.now()) else {
+        return false;
+    };
+    let trust = world.parsed.policy(document, Form::Trust);
+    let mut effects = trust
+        .statements
+        .iter()
+        .filter(|statement| {
+            let principals = statement.principals.as_ref();
+            principals.is_some_and(|it| it.names_service(service))
+                && statement.applies(&request, trust.variables)
+        })
+        .map(|statement| statement.effect)
+        .peekable();
+    effects.peek().is_some() && effects.all(|effect| effect == Effect::Allow)
 }

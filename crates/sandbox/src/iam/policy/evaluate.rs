@@ -115,6 +115,12 @@ pub enum Named {
 }
 
 impl Principals {
+    /// Whether an AWS service is meant.
+    pub fn names_service(&self, service: &str) -> bool {
+        let everyone = self.aws.iter().any(|entry| entry == "*");
+        (everyone || self.services.iter().any(|entry| entry == service)) != self.negated
+    }
+
     /// Whether a principal is meant: its account, the ARN of its user or role,
     /// and its ARN in this session.
     pub fn names(&self, account: &str, principal_arn: &str, session_arn: &str) -> Named {
