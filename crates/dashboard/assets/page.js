@@ -1,5 +1,6 @@
-// Copy buttons: the only behaviour that htmx does not give. Pages work without
-// it; the text can be selected by hand.
+// What htmx does not give. Pages work without it.
+
+// Copy buttons; the text can be selected by hand.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -16,4 +17,38 @@ document.addEventListener("click", async (event) => {
     getSelection().removeAllRanges();
     getSelection().addRange(range);
   }
+});
+
+// A part of the page that is replaced because what it shows has changed: what
+// is open stays open, what is scrolled stays there, and focus stays where it is.
+const places = new WeakMap();
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const part = event.detail.target;
+  const open = new Map();
+  for (const one of part.querySelectorAll("details[id]")) {
+    open.set(one.id, { open: one.open, byDefault: one.dataset.default });
+  }
+  const scrolled = new Map();
+  for (const one of part.querySelectorAll("[id]")) {
+    if (one.scrollLeft || one.scrollTop) scrolled.set(one.id, [one.scrollLeft, one.scrollTop]);
+  }
+  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+  places.set(part, { open, scrolled, focused });
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const part = event.detail.target;
+  const place = places.get(part);
+  if (!place) return;
+  places.delete(part);
+  for (const [id, was] of place.open) {
+    const one = document.getElementById(id);
+    // What has just failed opens by itself.
+    if (one && one.dataset.default === was.byDefault) one.open = was.open;
+  }
+  for (const [id, [left, top]] of place.scrolled) {
+    document.getElementById(id)?.scrollTo({ left, top, behavior: "instant" });
+  }
+  if (place.focused) document.getElementById(place.focused)?.focus({ preventScroll: true });
 });

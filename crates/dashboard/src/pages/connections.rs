@@ -2,6 +2,7 @@ use crate::{
     Shared,
     forms::Form,
     frame::Frame,
+    live::{self, Followed, Fragment},
     page::{Answer, Failure, go, render},
     session::SignedIn,
 };
@@ -29,10 +30,10 @@ pub fn routes() -> Router<Shared> {
         .route("/connections", get(list).post(create))
         .route("/connections/new", get(new))
         .route("/connections/{id}", get(show).post(change))
-        .route("/connections/{id}/live", get(fragment))
         .route("/connections/{id}/template.json", get(template))
         .route("/connections/{id}/verify", post(verify))
         .route("/connections/{id}/disconnect", post(disconnect))
+        .merge(live::routes::<Live>("/connections"))
 }
 
 fn parse(id: &str) -> Result<ConnectionId, Failure> {
@@ -108,12 +109,23 @@ struct Live {
 #[template(path = "connections/show.html")]
 struct Show {
     frame: Frame,
-    live: Live,
+    connection: Connection,
+    live: Followed,
     guide: Option<GrantGuide>,
     regions: Vec<Region>,
     remaining: Vec<Remaining>,
     may_change: bool,
     may_verify: bool,
+}
+
+impl Fragment for Live {
+    async fn read(shared: &Shared, signed_in: &SignedIn, id: &str) -> Result<Self, Failure> {
+        look(shared, signed_in, &parse(id)?).await
+    }
+
+    fn about(&self) -> Vec<String> {
+        vec![self.connection.id.to_string()]
+    }
 }
 
 async fn look(shared: &Shared, signed_in: &SignedIn, id: &ConnectionId) -> Result<Live, Failure> {
@@ -156,18 +168,11 @@ async fn show(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
         may_change: actor.may(Permission::ConnectionChange),
         may_verify: actor.may(Permission::ConnectionVerify),
         frame: Frame::new(&signed_in, "/connections"),
-        live,
+        live: Followed::new(&live, format!("/connections/{id}"))?,
+        connection: live.connection,
         guide,
         regions,
     })
-}
-
-async fn fragment(
-    State(shared): State<Shared>,
-    signed_in: SignedIn,
-    Path(id): Path<String>,
-) -> Answer {
-    render(&look(&shared, &signed_in, &parse(&id)?).await?)
 }
 
 async fn template(

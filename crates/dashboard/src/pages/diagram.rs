@@ -2,9 +2,12 @@
 //! rollouts.
 
 use crate::drawing::{self, BOX_HEIGHT, BOX_WIDTH, Drawing};
-use crate::show::Badge;
+use crate::show::{self, Badge};
 use askama::Template;
-use landfall_model::graph::{Address, Graph};
+use landfall_model::{
+    graph::{Address, Graph},
+    rollout::{NodeState, RolloutProgress},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a box says.
@@ -51,6 +54,14 @@ impl Diagram {
             })
             .collect();
         Self { drawing, boxes }
+    }
+
+    /// Coloured by how far a rollout is.
+    pub fn of_rollout(graph: &Graph, progress: &RolloutProgress) -> Self {
+        Self::new(graph, |address| {
+            let state = progress.nodes.get(address);
+            show::node(state.unwrap_or(&NodeState::Waiting))
+        })
     }
 }
 

@@ -3,6 +3,7 @@ use crate::{
     Shared,
     forms::Form,
     frame::Frame,
+    live::{self, Followed, Fragment},
     page::{Answer, Failure, go, render},
     session::SignedIn,
     show,
@@ -29,6 +30,7 @@ pub fn routes() -> Router<Shared> {
         .route("/environments/{id}/plans", post(plan))
         .route("/environments/{id}/settings", post(change))
         .route("/environments/{id}/delete", post(delete))
+        .merge(live::routes::<Live>("/environments"))
 }
 
 fn parse(id: &str) -> Result<EnvironmentId, Failure> {
@@ -41,46 +43,88 @@ fn parse(id: &str) -> Result<EnvironmentId, Failure> {
 struct Page {
     frame: Frame,
     view: View,
+    live: Followed,
+    /// How many are in the account.
+    resources: usize,
+    may_deploy: bool,
+}
+
+/// What is in the account, and what is happening to it.
+#[derive(Template)]
+#[template(path = "environments/live.html")]
+struct Live {
+    id: EnvironmentId,
     resources: Vec<Resource>,
     cost: String,
-    /// The newest plan's graph, coloured by what is recorded.
     diagram: Option<Diagram>,
     plans: Vec<Plan>,
     rollouts: Vec<Rollout>,
     newest: Option<RolloutProgress>,
-    may_deploy: bool,
+}
+
+impl Fragment for Live {
+    async fn read(shared: &Shared, signed_in: &SignedIn, id: &str) -> Result<Self, Failure> {
+        let (app, actor) = (&shared.app, &signed_in.actor);
+        let id = parse(id)?;
+        let resources = environments::resources(app, actor, &id).await?;
+        let plans = plans::list(app, actor, &id, Some(5)).await?;
+        let rollouts = rollouts::list(app, actor, Some(&id), Some(5)).await?;
+        let newest = match rollouts.first() {
+            Some(rollout) => Some(rollouts::progress(app, actor, &rollout.id).await?),
+            None => None,
+        };
+        let running = newest
+            .as_ref()
+            .filter(|progress| !progress.rollout.state.is_over());
+        let diagram = match running {
+            Some(progress) => {
+                let plan = plans::show(app, actor, &progress.rollout.plan_id).await?;
+                Some(Diagram::of_rollout(&plan.graph, progress))
+            }
+            None => plans
+                .first()
+                .filter(|_| !resources.is_empty())
+                .map(|plan| recorded(plan, &resources)),
+        };
+        Ok(Self {
+            cost: show::total(resources.iter().map(|one| one.monthly_cents)),
+            id,
+            resources,
+            diagram,
+            plans,
+            rollouts,
+            newest,
+        })
+    }
+
+    fn about(&self) -> Vec<String> {
+        let rollouts = self.rollouts.iter().map(|one| one.id.to_string());
+        std::iter::once(self.id.to_string())
+            .chain(rollouts)
+            .collect()
+    }
+}
+
+/// The plan's graph, coloured by what is there.
+fn recorded(plan: &Plan, resources: &[Resource]) -> Diagram {
+    Diagram::new(&plan.graph, |address| {
+        let there = resources.iter().any(|one| &one.address == address);
+        show::Badge {
+            class: if there { "done" } else { "waiting" },
+            text: if there { "in the account" } else { "not there" },
+        }
+    })
 }
 
 async fn look(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<String>) -> Answer {
-    let (app, actor) = (&shared.app, &signed_in.actor);
-    let id = parse(&id)?;
-    let view = environments::show(app, actor, &id).await?;
-    let resources = environments::resources(app, actor, &id).await?;
-    let plans = plans::list(app, actor, &id, Some(5)).await?;
-    let rollouts = rollouts::list(app, actor, Some(&id), Some(5)).await?;
-    let newest = match rollouts.first() {
-        Some(rollout) => Some(rollouts::progress(app, actor, &rollout.id).await?),
-        None => None,
-    };
-    let diagram = plans.first().filter(|_| !resources.is_empty()).map(|plan| {
-        Diagram::new(&plan.graph, |address| {
-            let there = resources.iter().any(|one| &one.address == address);
-            show::Badge {
-                class: if there { "done" } else { "waiting" },
-                text: if there { "in the account" } else { "not there" },
-            }
-        })
-    });
+    let live = Live::read(&shared, &signed_in, &id).await?;
+    let actor = &signed_in.actor;
     render(&Page {
         frame: Frame::new(&signed_in, "/applications"),
-        cost: show::total(resources.iter().map(|one| one.monthly_cents)),
         may_deploy: actor.may(Permission::PlanCreate),
-        view,
-        resources,
-        diagram,
-        plans,
-        rollouts,
-        newest,
+        view: environments::show(&shared.app, actor, &live.id).await?,
+        live: Followed::new(&live, format!("/environments/{id}"))?,
+        resources: live.resources.len(),
     })
 }
 

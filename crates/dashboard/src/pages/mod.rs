@@ -11,12 +11,11 @@ mod rollouts;
 mod settings;
 mod sign_in;
 
-use crate::{Shared, live};
-use axum::{Router, routing::get};
+use crate::Shared;
+use axum::Router;
 
 pub fn router() -> Router<Shared> {
     Router::new()
-        .route("/live", get(live::live))
         .merge(overview::routes())
         .merge(sign_in::routes())
         .merge(connections::routes())

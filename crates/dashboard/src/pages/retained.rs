@@ -2,6 +2,7 @@ use crate::{
     Shared,
     forms::Form,
     frame::Frame,
+    live::{self, Followed, Fragment},
     page::{Answer, Failure, go, render},
     session::SignedIn,
     show,
@@ -25,9 +26,9 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/retained", get(list))
         .route("/retained/{id}", get(look))
-        .route("/retained/{id}/live", get(fragment))
         .route("/retained/{id}/destroy", post(destroy))
         .route("/retained/{id}/forget", post(forget))
+        .merge(live::routes::<Live>("/retained"))
 }
 
 fn parse(id: &str) -> Result<RetainedId, Failure> {
@@ -72,20 +73,33 @@ struct Live {
     one: Retained,
 }
 
+impl Fragment for Live {
+    async fn read(shared: &Shared, signed_in: &SignedIn, id: &str) -> Result<Self, Failure> {
+        let one = retained::show(&shared.app, &signed_in.actor, &parse(id)?).await?;
+        Ok(Self { one })
+    }
+
+    fn about(&self) -> Vec<String> {
+        vec![self.one.id.to_string()]
+    }
+}
+
 #[derive(Template)]
 #[template(path = "retained/show.html")]
 struct Page {
     frame: Frame,
-    live: Live,
+    one: Retained,
+    live: Followed,
     may_destroy: bool,
     problem: Option<Problem>,
 }
 
 async fn page(shared: &Shared, signed_in: &SignedIn, id: &str, problem: Option<Problem>) -> Answer {
-    let one = retained::show(&shared.app, &signed_in.actor, &parse(id)?).await?;
+    let live = Live::read(shared, signed_in, id).await?;
     render(&Page {
         frame: Frame::new(signed_in, "/retained"),
-        live: Live { one },
+        live: Followed::new(&live, format!("/retained/{id}"))?,
+        one: live.one,
         may_destroy: signed_in.actor.may(Permission::RetainedDestroy),
         problem,
     })
@@ -93,15 +107,6 @@ async fn page(shared: &Shared, signed_in: &SignedIn, id: &str, problem: Option<P
 
 async fn look(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<String>) -> Answer {
     page(&shared, &signed_in, &id, None).await
-}
-
-async fn fragment(
-    State(shared): State<Shared>,
-    signed_in: SignedIn,
-    Path(id): Path<String>,
-) -> Answer {
-    let one = retained::show(&shared.app, &signed_in.actor, &parse(&id)?).await?;
-    render(&Live { one })
 }
 
 /// A wrong name shows the page again and destroys nothing.

@@ -3,9 +3,9 @@ use crate::{
     Shared,
     forms::Form,
     frame::Frame,
+    live::{self, Followed, Fragment},
     page::{Answer, Failure, go, render},
     session::SignedIn,
-    show,
 };
 use askama::Template;
 use axum::{
@@ -20,15 +20,15 @@ use landfall_model::{
     environment::View,
     graph::Address,
     id::RolloutId,
-    rollout::{NodeState, RolloutProgress, State as Status},
+    rollout::{NodeState, Rollout, RolloutProgress, State as Status},
 };
 
 pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/rollouts/{id}", get(look))
-        .route("/rollouts/{id}/live", get(fragment))
         .route("/rollouts/{id}/cancel", post(cancel))
         .route("/rollouts/{id}/resume", post(resume))
+        .merge(live::routes::<Live>("/rollouts"))
 }
 
 fn parse(id: &str) -> Result<RolloutId, Failure> {
@@ -52,20 +52,26 @@ struct Live {
 #[template(path = "rollouts/show.html")]
 struct Page {
     frame: Frame,
-    live: Live,
+    rollout: Rollout,
+    live: Followed,
     view: View,
+}
+
+impl Fragment for Live {
+    async fn read(shared: &Shared, signed_in: &SignedIn, id: &str) -> Result<Self, Failure> {
+        read(shared, signed_in, id).await
+    }
+
+    fn about(&self) -> Vec<String> {
+        vec![self.progress.rollout.id.to_string()]
+    }
 }
 
 async fn read(shared: &Shared, signed_in: &SignedIn, id: &str) -> Result<Live, Failure> {
     let (app, actor) = (&shared.app, &signed_in.actor);
     let progress = rollouts::progress(app, actor, &parse(id)?).await?;
     let plan = plans::show(app, actor, &progress.rollout.plan_id).await?;
-    let diagram = Diagram::new(&plan.graph, |address| {
-        progress
-            .nodes
-            .get(address)
-            .map_or_else(|| show::node(&NodeState::Waiting), show::node)
-    });
+    let diagram = Diagram::of_rollout(&plan.graph, &progress);
     let mut failed = Vec::new();
     let mut working = Vec::new();
     for (address, node) in &progress.nodes {
@@ -91,17 +97,10 @@ async fn look(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
     let view = environments::show(&shared.app, &signed_in.actor, environment).await?;
     render(&Page {
         frame: Frame::new(&signed_in, "/applications"),
-        live,
+        live: Followed::new(&live, format!("/rollouts/{id}"))?,
+        rollout: live.progress.rollout,
         view,
     })
-}
-
-async fn fragment(
-    State(shared): State<Shared>,
-    signed_in: SignedIn,
-    Path(id): Path<String>,
-) -> Answer {
-    render(&read(&shared, &signed_in, &id).await?)
 }
 
 async fn cancel(State(shared): State<Shared>, Path(id): Path<String>, form: Form) -> Answer {
