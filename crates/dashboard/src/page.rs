@@ -3,9 +3,10 @@
 use crate::{frame::Frame, session::SignedIn};
 use askama::Template;
 use axum::{
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
+use landfall_app::limits::TooSoon;
 use landfall_model::{
     Error,
     error::{Code, Problem, explanation},
@@ -69,10 +70,17 @@ impl IntoResponse for Failure {
             problem: &problem,
             explanation: paragraphs(problem.code),
         };
-        match page.render() {
+        let mut response = match page.render() {
             Ok(html) => (status, Html(html)).into_response(),
-            Err(_) => (status, problem.detail).into_response(),
+            Err(_) => (status, problem.detail.clone()).into_response(),
+        };
+        let source = self.error.source.as_deref();
+        if let Some(soon) = source.and_then(|source| source.downcast_ref::<TooSoon>()) {
+            let seconds = soon.retry_after.as_secs().max(1);
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        response
     }
 }
 

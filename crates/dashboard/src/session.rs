@@ -10,7 +10,7 @@ use axum_extra::extract::{
     CookieJar,
     cookie::{Cookie, SameSite},
 };
-use landfall_app::{Actor, sessions};
+use landfall_app::{Actor, access, sessions};
 use landfall_model::{Code, digest::Digest};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::{IpAddr, SocketAddr};
@@ -38,10 +38,16 @@ pub async fn signed_in(parts: &mut Parts, shared: &Shared) -> Result<SignedIn, R
         return Err(to_sign_in(parts));
     };
     match sessions::authenticated(&shared.app, &secret, remote(parts)).await {
-        Ok(actor) => Ok(SignedIn {
-            actor,
-            csrf: csrf(&secret),
-        }),
+        Ok(actor) => {
+            let signed_in = SignedIn {
+                actor,
+                csrf: csrf(&secret),
+            };
+            // Pages and the API share one budget.
+            access::admit(&shared.app, &signed_in.actor)
+                .map_err(|error| Failure::from(error).with(&signed_in).into_response())?;
+            Ok(signed_in)
+        }
         Err(error) if matches!(error.code, Code::Unauthenticated | Code::TokenExpired) => {
             Err(to_sign_in(parts))
         }

@@ -6,5 +6,6 @@ mod common;
 
 mod client;
 
+mod limits;
 mod live;
 mod plans;
