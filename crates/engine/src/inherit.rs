@@ -133,67 +133,83 @@ async fn settle_one(world: &World<'_>, mut legacy: Legacy) -> Result<(), Trouble
     let Call::Create { properties } = &open.request else {
         return Ok(());
     };
-    let node = node_of(world, &legacy, &open.type_name).await?;
+    // Without its plan nobody knows how to look for it: it stays open.
+    let Some(node) = node_of(world, &legacy, &open.type_name).await? else {
+        return Ok(());
+    };
     let outcome = attempts.drive(&mut legacy.log, true).await?;
     let identifier = legacy.log.open().and_then(|open| open.identifier.clone());
-    let (found, why) = match outcome {
-        Outcome::Unfinished { failure } => return Err(failure.into()),
-        Outcome::Succeeded { .. } if identifier.is_some() => (
-            read(&attempts, &open.type_name, identifier).await?,
-            found_nothing(world),
-        ),
-        Outcome::Succeeded { .. } | Outcome::Lost => (
-            look(world, &legacy.address, node.as_ref(), properties).await?,
-            found_nothing(world),
-        ),
-        Outcome::Failed {
-            failure,
-            certain: false,
-        } => match look(world, &legacy.address, node.as_ref(), properties).await? {
-            None => return Err(failure.into()),
-            found => (found, failure),
-        },
-        // What exists already is named, too, and may be anybody's.
-        Outcome::Failed { failure, .. } if failure.kind == FailureKind::AlreadyExists => (
-            look(world, &legacy.address, node.as_ref(), properties).await?,
-            failure,
-        ),
-        Outcome::Failed { failure, .. } if identifier.is_some() => {
-            let seen = read(&attempts, &open.type_name, identifier).await?;
-            let made = |observed: &Observed| {
-                node.as_ref().is_some_and(|node| {
-                    let maker = Maker {
-                        environment_id: &world.plan.environment_id,
-                        address: &legacy.address,
-                        node,
-                        properties,
-                    };
-                    maker.made(observed, Some(&failure))
-                })
-            };
-            (seen.filter(made), found_nothing(world))
-        }
-        Outcome::Failed { failure, .. } => (None, failure),
+    let maker = Maker {
+        environment_id: &world.plan.environment_id,
+        address: &legacy.address,
+        node: &node,
+        properties,
     };
-    let Some(observed) = found else {
-        let event = EventKind::AttemptFailed {
-            attempt: open.number,
-            failure: why,
-        };
-        attempts
-            .note(&mut legacy.log, "close an old attempt", vec![], vec![event])
-            .await?;
-        return Ok(());
+    let observed = match made(world, &attempts, maker, outcome, identifier).await? {
+        Ok(observed) => observed,
+        Err(failure) => {
+            let event = EventKind::AttemptFailed {
+                attempt: open.number,
+                failure,
+            };
+            attempts
+                .note(&mut legacy.log, "close an old attempt", vec![], vec![event])
+                .await?;
+            return Ok(());
+        }
     };
     take_in(
         world,
         &attempts,
         &mut legacy.log,
-        node.as_ref(),
+        &node,
         properties,
         observed,
     )
     .await
+}
+
+/// What the attempt made; or, when that is certainly nothing, how it failed.
+async fn made(
+    world: &World<'_>,
+    attempts: &Attempts<'_, Provisioner>,
+    maker: Maker<'_>,
+    outcome: Outcome,
+    identifier: Option<String>,
+) -> Result<Result<Observed, Failure>, Trouble> {
+    let (found, why) = match (outcome, identifier) {
+        (Outcome::Unfinished { failure }, _) => return Err(failure.into()),
+        (Outcome::Succeeded { .. }, Some(identifier)) => {
+            let type_name = &maker.node.type_name;
+            let seen = attempts.read_made(type_name, &identifier).await?;
+            (seen, found_nothing(world))
+        }
+        (Outcome::Succeeded { .. } | Outcome::Lost, _) => {
+            (look(world, &maker).await?, found_nothing(world))
+        }
+        (
+            Outcome::Failed {
+                failure,
+                certain: false,
+            },
+            _,
+        ) => match look(world, &maker).await? {
+            None => return Err(failure.into()),
+            found => (found, failure),
+        },
+        // A name that is taken may be anybody's.
+        (Outcome::Failed { failure, .. }, Some(identifier))
+            if failure.kind != FailureKind::AlreadyExists =>
+        {
+            let type_name = &maker.node.type_name;
+            let seen = attempts.read_made(type_name, &identifier).await?;
+            let found = seen.filter(|observed| maker.made(observed, Some(&failure)));
+            (found, found_nothing(world))
+        }
+        // What the failure does not name may be there all the same.
+        (Outcome::Failed { failure, .. }, _) => (look(world, &maker).await?, failure),
+    };
+    Ok(found.ok_or(why))
 }
 
 fn found_nothing(world: &World<'_>) -> Failure {
@@ -210,7 +226,7 @@ async fn take_in(
     world: &World<'_>,
     attempts: &Attempts<'_, Provisioner>,
     log: &mut NodeLog,
-    node: Option<&Node>,
+    node: &Node,
     properties: &Value,
     observed: Observed,
 ) -> Result<(), Trouble> {
@@ -220,9 +236,6 @@ async fn take_in(
     let adopted = EventKind::Adopted {
         identifier: identifier.clone(),
         how: format!("found by {}", world.rollout_id),
-    };
-    let Some(node) = node else {
-        return Ok(());
     };
     if recorded
         .as_ref()
@@ -294,24 +307,8 @@ async fn node_of(
     Ok(plan.and_then(|mut plan| plan.graph.nodes.remove(&legacy.address)))
 }
 
-async fn read(
-    attempts: &Attempts<'_, Provisioner>,
-    type_name: &str,
-    identifier: Option<String>,
-) -> Result<Option<Observed>, Trouble> {
-    match identifier {
-        Some(identifier) => attempts.read_made(type_name, &identifier).await,
-        None => Ok(None),
-    }
-}
-
-async fn look(
-    world: &World<'_>,
-    address: &Address,
-    node: Option<&Node>,
-    properties: &Value,
-) -> Result<Option<Observed>, Trouble> {
-    let Some(node) = node else { return Ok(None) };
+async fn look(world: &World<'_>, maker: &Maker<'_>) -> Result<Option<Observed>, Trouble> {
+    let Maker { address, node, .. } = *maker;
     let place = match world.place(node, &node.properties).await {
         Ok(place) => place,
         Err(Trouble::Stop(stop)) => return Err(stop.into()),
@@ -325,10 +322,10 @@ async fn look(
     let mut exclude = world.elsewhere(address, &node.type_name);
     exclude.extend(world.retained_identifiers(&node.type_name));
     let wanted = Wanted {
-        environment_id: &world.plan.environment_id,
+        environment_id: maker.environment_id,
         address,
         node,
-        desired: properties,
+        desired: maker.properties,
         place,
         exclude,
     };

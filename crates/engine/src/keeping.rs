@@ -72,8 +72,18 @@ impl Building<'_> {
     /// we made goes missing because the rest of it failed.
     pub async fn keep_what_is_left(&mut self) -> Result<(Vec<Write>, Kept), Stop> {
         let nothing = (Vec::new(), Kept::default());
-        if matches!(self.goal, Goal::Known { .. }) {
-            return Ok(nothing);
+        match self.goal {
+            Goal::Known { adopt: false, .. } => return Ok(nothing),
+            // Before it was touched it is the plan's find, not the rollout's.
+            Goal::Known { .. } if self.log.count == 0 => return Ok(nothing),
+            Goal::Known { .. } | Goal::Create { .. } | Goal::Replace { .. } => {}
+        }
+        if self.failed_unnamed() && self.existing().is_none() {
+            match self.look().await {
+                Err(Trouble::Stop(stop)) => return Err(stop),
+                // It cannot be looked for now: the next plan looks.
+                Ok(_) | Err(Trouble::Failure(_)) => {}
+            }
         }
         let open = self.log.open().and_then(|open| open.identifier.clone());
         let Some(identifier) = open.or_else(|| self.existing()) else {
@@ -106,6 +116,17 @@ impl Building<'_> {
         Ok(self
             .writes(&identifier, applied, outputs, true)
             .unwrap_or(nothing))
+    }
+
+    /// Whether an operation was accepted and failed without saying what it made:
+    /// perhaps it made something all the same.
+    fn failed_unnamed(&self) -> bool {
+        self.is_create()
+            && self.log.last.as_ref().is_some_and(|last| {
+                last.operation.is_some()
+                    && last.identifier.is_none()
+                    && matches!(last.over, Some(Err(_)))
+            })
     }
 
     fn is_named(&self) -> bool {

@@ -6,9 +6,11 @@ use crate::support::{
     sql::Database,
 };
 use futures::future::Either;
-use landfall_engine::RunEnd;
-use landfall_model::{Clock, driver::FailureKind};
-use std::{pin::pin, sync::atomic::Ordering, time::Duration};
+use landfall_engine::{RunEnd, fold};
+use landfall_model::{
+    Clock, driver::FailureKind, graph::Address, journal::Stream, rollout::NodeState,
+};
+use std::{collections::BTreeSet, pin::pin, sync::atomic::Ordering, time::Duration};
 
 fn sweep(step: usize, pause: Duration, scenario: impl Fn(&Bench) -> Landing) {
     sweep_on(&|_| Bench::new(7), step, pause, scenario);
@@ -73,6 +75,91 @@ fn killed_at_every_crossing_while_things_go_wrong() {
     };
     sweep(2, Duration::ZERO, scenario);
     sweep(5, Duration::from_secs(37 * 3600), scenario);
+}
+
+/// Fails each call of `verb` in turn, for good and in every way; looks at what
+/// is left behind; resumes.
+fn fail_each(verb: Verb, scenario: impl Fn(&Bench) -> Landing) {
+    let calls = {
+        let bench = Bench::new(9);
+        let landing = scenario(&bench);
+        let before = bench.cloud.requests(verb).len();
+        assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+        bench.cloud.requests(verb).len() - before
+    };
+    assert!(calls > 1, "{calls}");
+    for call in 0..calls {
+        for fault in failures() {
+            let what = format!("{verb:?} {call}: {fault:?}");
+            let bench = Bench::new(9);
+            let landing = scenario(&bench);
+            bench.cloud.fault_after(call, verb, "*", fault);
+            let Some(RunEnd::Failed { failed, blocked }) = bench.start(&landing, 0) else {
+                panic!("{what}: it does not fail");
+            };
+            println!("{what} fails {:?}", failed.keys());
+            assert_eq!(failed.len(), 1, "{what}: {failed:?}");
+            let address = failed.keys().next().unwrap();
+            assert_only_descendants_wait(&bench, &landing, address, blocked);
+            bench.assert_nothing_lost();
+            bench.assert_journal(Stream::Rollout(landing.rollout_id.clone()));
+            bench.resume(&landing);
+            bench.succeed(&landing);
+            bench.assert_landed(&landing);
+        }
+    }
+}
+
+/// The cloud refuses, and says so in different places; nothing of it is worth
+/// repeating.
+fn failures() -> Vec<Fault> {
+    let refused = || failure(FailureKind::Denied);
+    let fails = |leaves| Fault::FailOperation {
+        failure: refused(),
+        leaves,
+    };
+    vec![
+        Fault::Refuse(refused()),
+        fails(false),
+        fails(true),
+        Fault::LeaveUnnamed(refused()),
+    ]
+}
+
+fn assert_only_descendants_wait(bench: &Bench, landing: &Landing, failed: &Address, blocked: u32) {
+    let mut waiting = BTreeSet::from([failed.clone()]);
+    loop {
+        let more = landing.plan.actions.iter().filter(|action| {
+            !waiting.contains(&action.address)
+                && action.needs.iter().any(|need| waiting.contains(need))
+        });
+        let more: Vec<_> = more.map(|action| action.address.clone()).collect();
+        if more.is_empty() {
+            break;
+        }
+        waiting.extend(more);
+    }
+    assert_eq!(blocked as usize, waiting.len() - 1, "behind {failed}");
+    for (address, state) in fold(&landing.plan, &bench.events(landing)) {
+        let as_expected = match &state {
+            NodeState::Failed { .. } => &address == failed,
+            NodeState::Blocked { .. } => waiting.contains(&address),
+            NodeState::Done { .. } | NodeState::Retained { .. } => !waiting.contains(&address),
+            NodeState::Waiting | NodeState::Running { .. } => false,
+        };
+        assert!(as_expected, "{failed} failed, and {address} is {state:?}");
+    }
+}
+
+#[test]
+fn every_creation_failed_in_turn() {
+    fail_each(Verb::Create, Bench::creation);
+}
+
+#[test]
+fn every_step_of_every_kind_of_change_failed_in_turn() {
+    fail_each(Verb::Create, Bench::second);
+    fail_each(Verb::Update, Bench::second);
 }
 
 #[test]

@@ -61,16 +61,33 @@ fn protection_is_switched_off_and_absence_is_read() {
 
 #[test]
 fn killed_at_every_crossing() {
-    let crossings = {
+    sweep(&[]);
+}
+
+#[test]
+fn killed_at_every_crossing_while_answers_are_lost() {
+    sweep(&[Verb::Delete]);
+    sweep(&[Verb::Update, Verb::Delete, Verb::Delete]);
+}
+
+/// Kills at each crossing in turn; the answers to `lost` never arrive.
+fn sweep(lost: &[Verb]) {
+    let prepare = || {
         let bench = Bench::new(81);
+        for verb in lost {
+            bench.cloud.fault(*verb, DATABASE, Fault::LoseAnswer);
+        }
         let id = database(&bench);
+        (bench, id)
+    };
+    let crossings = {
+        let (bench, id) = prepare();
         bench.reap(&id, u64::MAX);
         bench.sim.killer.crossed()
     };
     for hours in [0, 25, 37] {
         for kill in 1..=crossings {
-            let bench = Bench::new(81);
-            let id = database(&bench);
+            let (bench, id) = prepare();
             assert_eq!(bench.reap(&id, kill), None, "crossing {kill}");
             bench.sim.clock.advance(LEASE + Duration::from_secs(1));
             bench.sim.clock.advance(Duration::from_secs(hours * 3600));
@@ -97,6 +114,17 @@ fn accidents_on_the_way_do_not_matter() {
     );
     assert_eq!(bench.reap(&id, 0), Some(DestroyEnd::Destroyed));
     assert_destroyed(&bench, &id);
+}
+
+#[test]
+fn a_deletion_whose_answer_is_lost_is_asked_for_again_with_its_token() {
+    let bench = Bench::new(88);
+    let id = database(&bench);
+    bench.cloud.fault(Verb::Delete, DATABASE, Fault::LoseAnswer);
+    assert_eq!(bench.reap(&id, 0), Some(DestroyEnd::Destroyed));
+    assert_destroyed(&bench, &id);
+    let [first, again] = bench.cloud.requests(Verb::Delete).try_into().unwrap();
+    assert_eq!(first.token, again.token, "one request, however often");
 }
 
 #[test]

@@ -196,3 +196,23 @@ fn what_a_failed_attempt_left_under_its_name_is_listed_by_its_tags() {
     assert_eq!(left.reason, Reason::LeftBehind);
     bench.assert_landed(&landing);
 }
+
+#[test]
+fn what_a_failed_attempt_left_without_naming_it_is_listed() {
+    let bench = Bench::new(76);
+    let mut builder = bench.builder();
+    builder.tagged("network.address", "AWS::EC2::EIP", json!({}));
+    let landing = bench.land(&builder, builder.creations());
+    let unnamed = Fault::LeaveUnnamed(failure(FailureKind::Denied));
+    bench.cloud.fault(Verb::Create, "AWS::EC2::EIP", unnamed);
+    let revoked = Fault::Refuse(failure(FailureKind::Unauthorized));
+    bench.cloud.fault(Verb::Poll, "AWS::EC2::EIP", revoked);
+    let ended = bench.start(&landing, 0);
+    assert!(matches!(ended, Some(RunEnd::Failed { .. })));
+    assert!(bench.records().is_empty());
+    let landing = without_bucket(&bench);
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    let [left] = bench.retained().try_into().unwrap();
+    assert_eq!(left.reason, Reason::LeftBehind);
+    bench.assert_landed(&landing);
+}

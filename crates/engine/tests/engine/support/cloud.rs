@@ -85,13 +85,22 @@ struct Operation {
     over: Option<Result<(), Failure>>,
 }
 
+/// A fault that waits for the call or operation that fits.
+struct Trap {
+    verb: Verb,
+    type_name: String,
+    fault: Fault,
+    /// So many that fit go by first.
+    spare: usize,
+}
+
 #[derive(Default)]
 struct Inner {
     held: BTreeMap<(String, String), Held>,
     operations: BTreeMap<String, Operation>,
     tokens: BTreeMap<String, (String, String, Timestamp)>,
     requests: Vec<Request>,
-    faults: Vec<(Verb, String, Fault)>,
+    faults: Vec<Trap>,
     counter: u64,
     throttled_until: Timestamp,
     unauthorized: bool,
@@ -169,8 +178,18 @@ impl Cloud {
     }
 
     pub fn fault(&self, verb: Verb, type_name: &str, fault: Fault) {
-        let entry = (verb, type_name.to_owned(), fault);
-        self.inner.lock().unwrap().faults.push(entry);
+        self.fault_after(0, verb, type_name, fault);
+    }
+
+    /// The same for the one after `spare` others.
+    pub fn fault_after(&self, spare: usize, verb: Verb, type_name: &str, fault: Fault) {
+        let trap = Trap {
+            verb,
+            type_name: type_name.to_owned(),
+            fault,
+            spare,
+        };
+        self.inner.lock().unwrap().faults.push(trap);
     }
 
     /// Everything works again, and what hung comes to its end.
@@ -293,10 +312,16 @@ impl Inner {
         type_name: &str,
         fits: impl Fn(&Fault) -> bool,
     ) -> Option<Fault> {
-        let index = self.faults.iter().position(|(of, on, fault)| {
-            *of == verb && (on == type_name || on == "*") && fits(fault)
+        let index = self.faults.iter_mut().position(|trap| {
+            let on = &trap.type_name;
+            let meets = trap.verb == verb && (on == type_name || on == "*") && fits(&trap.fault);
+            if meets && trap.spare > 0 {
+                trap.spare -= 1;
+                return false;
+            }
+            meets
         })?;
-        Some(self.faults.remove(index).2)
+        Some(self.faults.remove(index).fault)
     }
 
     fn start(
