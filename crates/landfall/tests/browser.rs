@@ -4,7 +4,7 @@
 //! `LANDFALL_SCREENSHOTS=<folder>` keeps a picture of each page.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write as _},
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -91,7 +91,8 @@ async fn browser() -> Option<Browser> {
             std::env::var_os("LANDFALL_TEST_REQUIRE_ALL").is_none(),
             "chromium and chromedriver are required here"
         );
-        eprintln!("skipped: no chromium or no chromedriver");
+        // Not eprintln!: that is shown for failed tests only.
+        let _ = writeln!(std::io::stderr(), "skipped: no chromium or no chromedriver");
         return None;
     }
     let port = TcpListener::bind("127.0.0.1:0")

@@ -7,7 +7,7 @@ use landfall_model::{
     grant::ServerPrincipal,
 };
 use std::{
-    io::{BufReader, Read},
+    io::{BufReader, Read, Write as _},
     process::{Child, Command, Stdio},
 };
 
@@ -47,7 +47,11 @@ fn both_roles_refuse_a_missing_and_a_wrong_external_id() {
             std::env::var_os("LANDFALL_TEST_REQUIRE_ALL").is_none(),
             "LANDFALL_TEST_PYTHON is required here"
         );
-        eprintln!("skipped: LANDFALL_TEST_PYTHON names no Python with boto3");
+        // Not eprintln!: that is shown for failed tests only.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: LANDFALL_TEST_PYTHON names no Python with boto3"
+        );
         return;
     };
     let (_process, ready) = sandbox();

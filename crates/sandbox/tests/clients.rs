@@ -3,6 +3,7 @@
 //! `LANDFALL_TEST_PYTHON`.
 
 use landfall_sandbox::{Config, start};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use tokio::process::Command;
@@ -14,7 +15,11 @@ fn python() -> Option<PathBuf> {
             std::env::var_os("LANDFALL_TEST_REQUIRE_ALL").is_none(),
             "LANDFALL_TEST_PYTHON is not set"
         );
-        eprintln!("skipped: LANDFALL_TEST_PYTHON is not set (scripts/test sets it)");
+        // Not eprintln!: that is shown for failed tests only.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: LANDFALL_TEST_PYTHON is not set (scripts/test sets it)"
+        );
     }
     python
 }

@@ -5,6 +5,7 @@
 
 use super::*;
 use landfall_plan::policy::aws::reaper_session_policy;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +16,11 @@ fn python() -> Option<PathBuf> {
             std::env::var_os("LANDFALL_TEST_REQUIRE_ALL").is_none(),
             "LANDFALL_TEST_PYTHON is not set"
         );
-        eprintln!("skipped: LANDFALL_TEST_PYTHON is not set (scripts/test sets it)");
+        // Not eprintln!: that is shown for failed tests only.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: LANDFALL_TEST_PYTHON is not set (scripts/test sets it)"
+        );
     }
     python
 }

@@ -17,6 +17,7 @@ use landfall_model::{
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::{
+    io::Write as _,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -136,7 +137,15 @@ impl Database {
     /// A schema of its own in the cluster at `LANDFALL_TEST_POSTGRES_URL`.
     pub fn postgres() -> Option<Self> {
         let Ok(cluster) = std::env::var("LANDFALL_TEST_POSTGRES_URL") else {
-            eprintln!("skipped: LANDFALL_TEST_POSTGRES_URL is not set");
+            assert!(
+                std::env::var_os("LANDFALL_TEST_REQUIRE_ALL").is_none(),
+                "LANDFALL_TEST_POSTGRES_URL is not set"
+            );
+            // Not eprintln!: that is shown for failed tests only.
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: LANDFALL_TEST_POSTGRES_URL is not set"
+            );
             return None;
         };
         let schema = format!("landfall_engine_{}", std::process::id());

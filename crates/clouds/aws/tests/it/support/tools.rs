@@ -3,6 +3,7 @@
 //! tests that need them skip, and say so.
 
 use std::{
+    io::Write as _,
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -20,7 +21,11 @@ pub(crate) fn folder_of(program: &str) -> Option<PathBuf> {
             std::env::var_os("LANDFALL_TEST_REQUIRE_ALL").is_none(),
             "{program} is not beside LANDFALL_TEST_PYTHON"
         );
-        eprintln!("skipped: {program} is not beside LANDFALL_TEST_PYTHON (scripts/test sets it)");
+        // Not eprintln!: that is shown for failed tests only.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: {program} is not beside LANDFALL_TEST_PYTHON (scripts/test sets it)"
+        );
     }
     folder
 }
