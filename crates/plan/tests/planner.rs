@@ -580,16 +580,3 @@ fn what_changed_between_two_plans_is_said() {
     let after = world.plan(&graph);
     insta::assert_snapshot!(planner::changed(&before, &after).join("\n"));
 }
-
-#[test]
-fn endpoints_are_told_once_they_are_known() {
-    let environment = environment("production", Kind::Production);
-    let expansion = expand(&environment, &[example("web.score.yaml")]);
-    let mut world = World::default();
-    let mut plan = world.plan(&expansion.graph);
-    plan.endpoints = expansion.endpoints;
-    assert!(planner::endpoints(&plan, &world.recorded).is_empty());
-    world.apply(&plan);
-    let urls = planner::endpoints(&plan, &world.recorded);
-    assert!(urls["web"].starts_with("http://landfall-shop-"), "{urls:?}");
-}

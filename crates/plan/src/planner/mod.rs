@@ -421,21 +421,3 @@ fn summary(actions: &[Action]) -> Summary {
     }
     summary
 }
-
-/// The plan's endpoints, those that can be told by what is recorded.
-pub fn endpoints(plan: &Plan, recorded: &[Resource]) -> BTreeMap<String, String> {
-    let mut known = Known::default();
-    for resource in recorded {
-        let facts = Facts {
-            identifier: resource.identifier.clone(),
-            properties: Some(resource.outputs.clone()),
-            outputs: None,
-        };
-        known.learn(resource.address.clone(), facts);
-    }
-    let resolved = plan.endpoints.iter().filter_map(|(name, value)| {
-        let url = known.resolved(value)?;
-        Some((name.clone(), url.as_str()?.to_owned()))
-    });
-    resolved.collect()
-}
