@@ -76,6 +76,7 @@ async fn thinned(database: Database) -> anyhow::Result<Total> {
         Play::Once(Boundary::after(2)),
         Play::Once(Boundary::before(4)),
         Play::DaysLater(Boundary::before(3)),
+        Play::AnswersLost { times: 2 },
     ];
     sweep.each(&destroy, plays).await;
     sweep.at_random(std::slice::from_ref(&apply), SEED, 5).await;
@@ -131,6 +132,8 @@ async fn everything() -> anyhow::Result<Total> {
         Play::Chain(Boundary::before(2)),
         Play::DaysLater(Boundary::before(3)),
         Play::DaysLater(Boundary::after(3)),
+        Play::AnswersLost { times: 1 },
+        Play::AnswersLost { times: 4 },
     ];
     let all = [apply.clone(), change.clone(), destroy.clone()];
     tokio::join!(

@@ -5,7 +5,7 @@ use crate::harness::{
     Dice,
     server::{Boundary, LEASE_SECONDS},
 };
-use crate::scenario::{Life, Scenario};
+use crate::scenario::{Life, Scenario, Subject};
 use anyhow::ensure;
 use std::time::Duration;
 
@@ -67,6 +67,18 @@ const TYPES: &[&str] = &[
     "AWS::SecretsManager::Secret",
 ];
 
+/// The calls of the work that change the account.
+fn mutations(subject: &Subject) -> Vec<(&'static str, Option<&'static str>)> {
+    match subject {
+        Subject::Rollout => {
+            let creations = TYPES.iter().map(|name| ("CreateResource", Some(*name)));
+            creations.chain([("UpdateResource", None)]).collect()
+        }
+        // The protection of the database first, then itself.
+        Subject::Destruction { .. } => vec![("UpdateResource", None), ("DeleteResource", None)],
+    }
+}
+
 /// Plays it and lets the work end.
 pub async fn play(play: &Play, scenario: &mut Scenario) -> anyhow::Result<Kills> {
     let mut kills = Kills::default();
@@ -84,16 +96,21 @@ pub async fn play(play: &Play, scenario: &mut Scenario) -> anyhow::Result<Kills>
         }
         Play::Random { seed, kills: most } => kills.random = random(scenario, seed, most).await?,
         Play::AnswersLost { times } => {
-            for type_name in TYPES {
+            for (operation, type_name) in mutations(scenario.subject()) {
                 let cloud = &scenario.cloud;
                 cloud
-                    .fault("lost_answer", "CreateResource", Some(type_name), times)
+                    .fault("lost_answer", operation, type_name, times)
                     .await?;
             }
             let cloud = &scenario.cloud;
             cloud
                 .fault("lost_answer", "GetResourceRequestStatus", None, times)
                 .await?;
+            scenario.live_to_the_end().await?;
+            if let Subject::Destruction { .. } = scenario.subject() {
+                let left = scenario.cloud.pending_faults().await?;
+                ensure!(left == 0, "{left} faults met nobody");
+            }
         }
         Play::FailedWithIdentifier => {
             for type_name in TYPES {

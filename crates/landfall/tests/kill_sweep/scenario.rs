@@ -80,6 +80,10 @@ impl Scenario {
         Ok(folder.keep())
     }
 
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
     pub fn api(&self) -> anyhow::Result<&Api> {
         let (_, api) = self.server.as_ref().context("no server runs")?;
         Ok(api)
