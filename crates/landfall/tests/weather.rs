@@ -10,6 +10,7 @@ use harness::{
     compare::{compare, nothing_left},
     journey,
     postgres::Database,
+    process::landfall,
     server::{Launch, Server, Started, admin_token, data},
 };
 use serde_json::{Value, json};
@@ -45,6 +46,11 @@ async fn install(weather: Weather, log: Option<&str>) -> anyhow::Result<Installa
 
 /// From connecting to destroying the database, with a comparison at each end.
 async fn whole_journey(installation: &Installation) -> anyhow::Result<()> {
+    let environment = deploy(installation).await?;
+    take_down(installation, &environment).await
+}
+
+async fn deploy(installation: &Installation) -> anyhow::Result<String> {
     let Installation { cloud, api, .. } = installation;
     let connection = journey::connect(api, cloud).await?;
     let environment = journey::environment(api, &connection).await?;
@@ -60,8 +66,12 @@ async fn whole_journey(installation: &Installation) -> anyhow::Result<()> {
         .context("the environment offers no address")?;
     let status = reqwest::get(url).await?.status();
     anyhow::ensure!(status == 200, "{url} answers {status}");
+    Ok(environment)
+}
 
-    let retained = journey::delete_environment(api, &environment).await?;
+async fn take_down(installation: &Installation, environment: &str) -> anyhow::Result<()> {
+    let Installation { cloud, api, .. } = installation;
+    let retained = journey::delete_environment(api, environment).await?;
     let database = retained
         .iter()
         .find(|one| one["type_name"] == "AWS::RDS::DBInstance")
@@ -79,7 +89,7 @@ async fn whole_journey(installation: &Installation) -> anyhow::Result<()> {
         "the database is {}",
         ended["state"]
     );
-    let findings = compare(api, cloud, &environment).await?;
+    let findings = compare(api, cloud, environment).await?;
     anyhow::ensure!(findings.is_clean(), "after the destruction:\n{findings}");
     Ok(())
 }
@@ -137,40 +147,162 @@ async fn identity_that_settles_late() {
     .await;
 }
 
-/// Canaries: the operator's key, every session that was assumed, and the admin
-/// token appear in no log, in no database and in no answer.
+/// What holds a secret's value where one is given to the cloud. Landfall lets
+/// the cloud make them, so these are nowhere, whatever the value.
+const GIVEN: [&str; 2] = ["\"SecretString\"", "\"MasterUserPassword\""];
+
+/// Canaries: the operator's key, every session that was assumed, API tokens and
+/// the session of a page appear in no log, no database, no answer, no page and
+/// nothing that the command line prints.
 #[tokio::test]
 async fn secrets_are_seen_nowhere() {
     let installation = install(Weather::default(), Some("trace")).await.unwrap();
-    if let Err(error) = whole_journey(&installation).await {
-        panic!("{error:#}\n{}", installation.server.last_words());
-    }
+    let admin = admin_token(installation.folder.path()).unwrap();
+    // Not through the client that listens: this one answer shows the secret.
+    let quiet = Api::new(&installation.server.url, &admin);
+    let made = json!({ "name": "canary", "role": "viewer" });
+    let made = quiet.post("/tokens", made).await.unwrap();
+    let token = text(&made, "secret").unwrap().to_owned();
+
+    let mut places = Vec::new();
+    let ended = async {
+        let environment = deploy(&installation).await?;
+        let session = pages(&installation, &admin, &mut places).await?;
+        commands(&installation, &admin, &mut places).await?;
+        take_down(&installation, &environment).await?;
+        pages(&installation, &admin, &mut places).await?;
+        commands(&installation, &admin, &mut places).await?;
+        anyhow::Ok(session)
+    };
+    let session = match ended.await {
+        Ok(session) => session,
+        Err(error) => panic!("{error:#}\n{}", installation.server.last_words()),
+    };
     let mut secrets: BTreeSet<String> = installation.cloud.secrets().unwrap().into_iter().collect();
-    secrets.insert(admin_token(installation.folder.path()).unwrap());
-    assert!(secrets.len() > 4, "the sandbox gave no session out");
+    assert!(secrets.len() > 3, "the sandbox gave no session out");
+    secrets.extend([admin, token, session]);
+    secrets.extend(GIVEN.map(str::to_owned));
 
     let log = std::fs::read(installation.folder.path().join("server.log")).unwrap();
     assert!(
         String::from_utf8_lossy(&log).contains("TRACE"),
         "the log is not at trace level"
     );
-    let mut places = vec![("the log".to_owned(), log)];
+    places.push(("the log".to_owned(), log));
     for answer in installation.api.heard() {
         places.push(("an answer".to_owned(), answer.into_bytes()));
     }
     places.extend(files(&data(installation.folder.path())));
     for (place, bytes) in &places {
+        let text = String::from_utf8_lossy(bytes);
         for secret in &secrets {
-            // Four characters name the canary without repeating it here.
-            let at = bytes
-                .windows(secret.len())
-                .position(|w| w == secret.as_bytes());
-            if let Some(at) = at {
-                let line = around(bytes, at);
-                panic!("the secret {}… is in {place}: {line}", &secret[..4]);
+            if let Some(at) = text.find(secret) {
+                let before: String = text[..at].chars().rev().take(300).collect();
+                let before: String = before.chars().rev().collect();
+                // A few characters name the canary without repeating it here.
+                panic!("the secret {}… is in {place}: {before}", &secret[..4]);
             }
         }
     }
+}
+
+/// Every page that can be reached by links, as an Admin sees it. Returns the
+/// session's secret.
+async fn pages(
+    installation: &Installation,
+    token: &str,
+    places: &mut Vec<(String, Vec<u8>)>,
+) -> anyhow::Result<String> {
+    let url = &installation.server.url;
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let answer = http
+        .post(format!("{url}/sign-in"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("token={token}"))
+        .send()
+        .await?;
+    let cookie = answer
+        .headers()
+        .get("set-cookie")
+        .context("no session")?
+        .to_str()?;
+    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    let mut left = vec!["/".to_owned(), "/settings".to_owned()];
+    for rollout in installation.api.items("/rollouts").await? {
+        left.push(format!("/rollouts/{}", text(&rollout, "id")?));
+        left.push(format!("/plans/{}", text(&rollout, "plan_id")?));
+    }
+    let mut seen: BTreeSet<String> = left.iter().cloned().collect();
+    while let Some(path) = left.pop() {
+        let request = http.get(format!("{url}{path}")).header("cookie", &cookie);
+        let answer = request.send().await?;
+        // A plan's page goes with its environment.
+        let status = answer.status();
+        anyhow::ensure!(status == 200 || status == 404, "{path}: {status}");
+        let html = answer.text().await?;
+        for link in html.split("href=\"/").skip(1) {
+            let link = format!("/{}", link.split(['"', '#', '?']).next().unwrap_or(""));
+            if !link.starts_with("/assets") && seen.insert(link.clone()) {
+                left.push(link);
+            }
+        }
+        places.push((format!("the page {path}"), html.into_bytes()));
+    }
+    anyhow::ensure!(seen.len() > 10, "only {seen:?}");
+    let (_, session) = cookie.split_once('=').context("no cookie")?;
+    Ok(session.to_owned())
+}
+
+/// Everything that the command line reads, as people and as programs see it.
+async fn commands(
+    installation: &Installation,
+    token: &str,
+    places: &mut Vec<(String, Vec<u8>)>,
+) -> anyhow::Result<()> {
+    let rollouts = installation.api.items("/rollouts").await?;
+    let rollout = text(rollouts.first().context("no rollout")?, "id")?;
+    let asked = [
+        vec!["connections", "list"],
+        vec!["connections", "show", "customer"],
+        vec!["apps", "list"],
+        vec!["apps", "show", "shop"],
+        vec!["environments", "list"],
+        vec!["rollouts", "list"],
+        vec!["rollouts", "show", rollout],
+        vec!["retained", "list", "--all"],
+        vec!["members", "list"],
+        vec!["tokens", "list"],
+        vec!["audit", "list"],
+        vec!["doctor"],
+    ];
+    for arguments in asked {
+        for format in ["human", "json"] {
+            let mut command = landfall();
+            command
+                .args(&arguments)
+                .args(["--output", format])
+                .args(["--server", &installation.server.url])
+                .arg("--data-dir")
+                .arg(data(installation.folder.path()))
+                .env(
+                    "LANDFALL_CONFIG",
+                    installation.folder.path().join("server.toml"),
+                )
+                .env("LANDFALL_TOKEN", token);
+            let output = command.output().await?;
+            let what = format!("landfall {} --output {format}", arguments.join(" "));
+            let said = String::from_utf8_lossy(&output.stderr);
+            anyhow::ensure!(
+                !output.stdout.is_empty() && (output.status.success() || arguments[0] == "doctor"),
+                "{what}: {said}"
+            );
+            places.push((format!("what '{what}' says"), output.stderr));
+            places.push((format!("what '{what}' prints"), output.stdout));
+        }
+    }
+    Ok(())
 }
 
 /// Everything in the data folder but the one file that is there to hold a
@@ -182,9 +314,4 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .filter(|path| !path.ends_with("admin-token"))
         .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
         .collect()
-}
-
-fn around(bytes: &[u8], at: usize) -> String {
-    let start = at.saturating_sub(300);
-    String::from_utf8_lossy(&bytes[start..at]).into_owned()
 }
