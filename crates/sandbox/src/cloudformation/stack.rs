@@ -223,10 +223,6 @@ pub(super) enum Action {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a stack has a dozen steps: a box would only be in the way"
-)]
 pub(super) enum StepState {
     Waiting,
     Running {
