@@ -1,5 +1,5 @@
-//! The two pairs of hands, and the way every call goes: breaker, limiter,
-//! timeout.
+//! The two pairs of hands, the eyes of a plan, and the way every call goes:
+//! limiter, breaker, timeout.
 //!
 //! A [`Provisioner`] cannot delete and a [`Reaper`] cannot create: the driver
 //! that could is private to this module, and neither type has the method.
@@ -9,6 +9,7 @@ use crate::{
     limiter::{Api, Key},
 };
 use landfall_model::{
+    connection::Connection,
     driver::{
         AttemptToken, Driver, Failure, FailureKind, Observed, OperationId, PatchOperation, Progress,
     },
@@ -89,6 +90,11 @@ impl Line {
         self.call(Api::Read, self.driver.read(type_name, identifier))
             .await
     }
+
+    async fn list(&self, type_name: &str, scope: Option<&Value>) -> Result<Vec<Observed>, Failure> {
+        self.call(Api::List, self.driver.list(type_name, scope))
+            .await
+    }
 }
 
 /// A mutation that timed out may have been accepted.
@@ -140,9 +146,7 @@ impl Provisioner {
         type_name: &str,
         scope: Option<&Value>,
     ) -> Result<Vec<Observed>, Failure> {
-        self.0
-            .call(Api::List, self.0.driver.list(type_name, scope))
-            .await
+        self.0.list(type_name, scope).await
     }
 }
 
@@ -212,6 +216,48 @@ impl Hands for Reaper {
 
     async fn read(&self, type_name: &str, identifier: &str) -> Result<Option<Observed>, Failure> {
         self.0.read(type_name, identifier).await
+    }
+}
+
+/// Looks at an account for a plan, in the same queue as the rollouts that change
+/// it: the account has one rate, whoever asks. It has no way to change anything.
+pub struct Eyes(Line);
+
+impl Eyes {
+    /// `party` takes turns with the rollouts and other plans of the account.
+    pub fn new(
+        engine: &Engine,
+        driver: Arc<dyn Driver>,
+        connection: &Connection,
+        region: &str,
+        party: &str,
+    ) -> Self {
+        Self(Line {
+            driver,
+            engine: engine.clone(),
+            caller: Caller {
+                connection_id: connection.id.clone(),
+                account_id: connection.account_id.to_string(),
+                region: region.to_owned(),
+                party: party.to_owned(),
+            },
+        })
+    }
+
+    pub async fn read(
+        &self,
+        type_name: &str,
+        identifier: &str,
+    ) -> Result<Option<Observed>, Failure> {
+        self.0.read(type_name, identifier).await
+    }
+
+    pub async fn list(
+        &self,
+        type_name: &str,
+        scope: Option<&Value>,
+    ) -> Result<Vec<Observed>, Failure> {
+        self.0.list(type_name, scope).await
     }
 }
 

@@ -34,7 +34,9 @@
 //! certain; an attempt whose outcome stays unknown stays open in the journal
 //! when its node fails, and a resume takes it up again.
 //!
-//! # The end Both end the lease they were given in the
+//! # The end
+//!
+//! Both end the lease they were given in the
 //! transaction that ends the work: [`CompleteWork`] with the last event, or
 //! [`PostponeWork`] when the server shuts down.
 //!
@@ -69,7 +71,7 @@ pub use breaker::Breakers;
 pub use destroy::{Destroy, DestroyEnd, destroy};
 pub use engine::{Closing, Engine, EngineError, Interruption, RunEnd, Site};
 pub use fold::{Fold, fold};
-pub use hands::{Provisioner, Reaper};
+pub use hands::{Eyes, Provisioner, Reaper};
 pub use lease::{Heartbeat, LeaseLost};
 pub use limiter::{Api, Limiter};
 pub use policy::{BreakerPolicy, CallPolicy, LeasePolicy, Policy, PollPolicy, RetryPolicy};

@@ -3,9 +3,10 @@
 use super::wanted::{self, Wanted};
 use crate::{App, failed};
 use futures::{StreamExt, TryStreamExt, stream};
+use landfall_engine::Eyes;
 use landfall_model::{
     connection::Connection,
-    driver::{Driver, Failure, FailureKind, Observed},
+    driver::{Failure, FailureKind, Observed},
     environment::Environment,
     error::Result,
     graph::Address,
@@ -17,7 +18,7 @@ use landfall_plan::{
     observe::{Look, Target, targets},
     planner::{self, PlanInput},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 type Observations = BTreeMap<Address, Observation>;
 
@@ -53,7 +54,9 @@ pub(super) async fn plan_now(
         let driver = connector
             .provisioner(connection, &environment.region)
             .await?;
-        let looker = Looker { app, driver };
+        let party = environment.id.as_str();
+        let eyes = Eyes::new(&app.engine, driver, connection, &environment.region, party);
+        let looker = Looker { app, eyes };
         looker.look(&graph, &recorded, environment).await
     };
     let observed = app
@@ -75,7 +78,7 @@ pub(super) async fn plan_now(
 
 struct Looker<'a> {
     app: &'a App,
-    driver: Arc<dyn Driver>,
+    eyes: Eyes,
 }
 
 impl Looker<'_> {
@@ -131,7 +134,7 @@ impl Looker<'_> {
         scope: Option<&serde_json::Value>,
     ) -> Result<Vec<Observed>, Failure> {
         let listed = self
-            .patiently(|| self.driver.list(&target.type_name, scope))
+            .patiently(|| self.eyes.list(&target.type_name, scope))
             .await?;
         let mut read = Vec::new();
         for one in listed.iter().filter(|one| target.worth_reading(one)) {
@@ -142,7 +145,7 @@ impl Looker<'_> {
 
     async fn read(&self, type_name: &str, identifier: &str) -> Result<Option<Observed>, Failure> {
         let read = self
-            .patiently(|| self.driver.read(type_name, identifier))
+            .patiently(|| self.eyes.read(type_name, identifier))
             .await;
         match read {
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),

@@ -35,6 +35,8 @@ struct State {
     refusal: Option<(u32, Failure)>,
     resources: BTreeMap<(String, String), Value>,
     made: u32,
+    /// Reads under way, and the most that there were at once.
+    reading: (usize, usize),
     /// `detect 123456789012`, `create AWS::EC2::VPC`, `reaper …`.
     calls: Vec<String>,
 }
@@ -60,6 +62,7 @@ impl Default for FakeCloud {
             refusal: None,
             resources: BTreeMap::new(),
             made: 0,
+            reading: (0, 0),
             calls: vec![],
         };
         Self {
@@ -113,6 +116,10 @@ impl FakeCloud {
 
     pub fn accepts_the_provisioner(&self) {
         self.lock().refusal = None;
+    }
+
+    pub fn most_reads_at_once(&self) -> usize {
+        self.lock().reading.1
     }
 
     pub fn calls(&self) -> Vec<String> {
@@ -389,7 +396,14 @@ impl Driver for FakeDriver {
     }
 
     async fn read(&self, type_name: &str, identifier: &str) -> Result<Option<Observed>, Failure> {
-        let state = self.note("read", type_name);
+        {
+            let mut state = self.note("read", type_name);
+            state.reading.0 += 1;
+            state.reading.1 = state.reading.1.max(state.reading.0);
+        }
+        tokio::task::yield_now().await;
+        let mut state = self.state.lock().unwrap();
+        state.reading.0 -= 1;
         let key = (type_name.to_owned(), identifier.to_owned());
         Ok(state.resources.get(&key).map(|properties| Observed {
             identifier: identifier.to_owned(),

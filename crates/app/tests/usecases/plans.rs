@@ -1,5 +1,7 @@
 use crate::common::{World, application, code, connected, environment};
-use landfall_app::{Actor, applications, connections, environments, plans, retained, rollouts};
+use landfall_app::{
+    Actor, Settings, applications, connections, environments, plans, retained, rollouts,
+};
 use landfall_model::{
     Code,
     approval::Approver,
@@ -26,7 +28,11 @@ struct Shop {
 }
 
 async fn shop(approval: ApprovalPolicy) -> Shop {
-    let world = World::new().await;
+    shop_with(approval, Settings::default()).await
+}
+
+async fn shop_with(approval: ApprovalPolicy, settings: Settings) -> Shop {
+    let world = World::with(settings).await;
     let tenant = world.tenant("Acme").await;
     let member = world.person(&tenant, Role::Member).await.actor;
     let admin = tenant.admin.actor;
@@ -380,4 +386,18 @@ async fn what_a_policy_approved_waits_for_a_person_once_the_policy_is_manual() {
 
     shop.approve(&late).await.unwrap();
     shop.start(&late.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_plan_asks_the_account_no_faster_than_a_rollout_may() {
+    for window in [1, 3] {
+        let mut settings = Settings::default();
+        settings.engine.call.initial_window = window;
+        settings.engine.call.largest_window = window;
+        let shop = shop_with(ApprovalPolicy::Automatic, settings).await;
+        // Two plans share what there is.
+        tokio::join!(shop.plan(), shop.plan());
+        let most = shop.world.cloud.most_reads_at_once();
+        assert_eq!(most, window as usize);
+    }
 }
