@@ -70,7 +70,10 @@ fn stateful() -> Vec<(
             "landfall-shop-web",
             json!({"RepositoryName": "landfall-shop-web", "Tags": protected}),
             vec![
-                ("/LifecyclePolicy", json!({"LifecyclePolicyText": EXPIRING_IMAGES})),
+                (
+                    "/LifecyclePolicy",
+                    json!({"LifecyclePolicyText": EXPIRING_IMAGES}),
+                ),
                 ("/ImageTagMutability", json!("IMMUTABLE")),
             ],
         ),

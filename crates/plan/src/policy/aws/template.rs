@@ -28,7 +28,8 @@ pub(super) fn template(
     let mut outputs = Map::new();
     let mut kept = managed_policy(boundary);
     kept["Condition"] = json!("MakeBoundary");
-    kept["DeletionPolicy"] = json!("Retain");
+    // Not plainly "Retain": a creation that fails must be repeatable.
+    kept["DeletionPolicy"] = json!("RetainExceptOnCreate");
     kept["UpdateReplacePolicy"] = json!("Retain");
     resources.insert("Boundary".into(), kept);
     outputs.insert(
