@@ -222,6 +222,11 @@ pub(super) enum Action {
     Delete,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a stack has a dozen steps; and how large it is depends on serde_json's features, \
+              so that an expectation would hold in some builds only"
+)]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum StepState {
     Waiting,
