@@ -42,6 +42,7 @@ struct Page {
     frame: Frame,
     plan: Plan,
     view: View,
+    headline: String,
     changes: Vec<Row>,
     cost: String,
     /// Whether a value stands for what is not known before its resource is there.
@@ -130,6 +131,7 @@ async fn look(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
         cost: show::total(plan.graph.nodes.values().map(|node| node.monthly_cents)),
         may_approve: actor.may(Permission::PlanApprove),
         may_start: actor.may(Permission::RolloutStart),
+        headline: render::headline(&plan),
         has_references: changes.iter().any(Row::has_references),
         changes,
         diagram,

@@ -15,7 +15,7 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use landfall_app::sessions;
-use landfall_model::error::Problem;
+use landfall_model::error::{Code, Problem};
 use serde::Deserialize;
 
 pub fn routes() -> Router<Shared> {

@@ -56,7 +56,8 @@ pub fn render(plan: &Plan) -> String {
     out
 }
 
-fn headline(plan: &Plan) -> String {
+/// How much of what: "1 to update, 46 unchanged."
+pub fn headline(plan: &Plan) -> String {
     let s = &plan.summary;
     let parts = [
         (s.create, "to create"),
