@@ -15,30 +15,33 @@ use serde_json::{Value, json};
 
 const EXPIRING_IMAGES: &str = r#"{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}"#;
 
-/// Everything that holds data and that the simulated account can hold, with
-/// changes that would lose data or protection.
-fn stateful() -> Vec<(
-    &'static str,
-    &'static str,
-    Value,
-    Vec<(&'static str, Value)>,
-)> {
+struct Stateful {
+    type_name: &'static str,
+    /// What its identifier contains.
+    name: &'static str,
+    properties: Value,
+    /// Paths and values that would lose data or protection.
+    changes: Vec<(&'static str, Value)>,
+}
+
+/// Everything that holds data and that the simulated account can hold.
+fn stateful() -> Vec<Stateful> {
     let protected = json!([
         {"Key": "landfall:managed", "Value": "true"},
         {"Key": "landfall:protected", "Value": "true"},
     ]);
     let expiring = json!({"Rules": [{"Id": "all", "Status": "Enabled", "ExpirationInDays": 1}]});
     vec![
-        (
-            "AWS::RDS::DBInstance",
-            "landfall-shop-db",
-            json!({
+        Stateful {
+            type_name: "AWS::RDS::DBInstance",
+            name: "landfall-shop-db",
+            properties: json!({
                 "DBInstanceIdentifier": "landfall-shop-db", "Engine": "postgres",
                 "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": "20",
                 "MasterUsername": "landfall", "ManageMasterUserPassword": true,
                 "DeletionProtection": true, "BackupRetentionPeriod": 7, "Tags": protected,
             }),
-            vec![
+            changes: vec![
                 ("/DeletionProtection", json!(false)),
                 ("/BackupRetentionPeriod", json!(0)),
                 (
@@ -49,55 +52,55 @@ fn stateful() -> Vec<(
                     ]),
                 ),
             ],
-        ),
-        (
-            "AWS::S3::Bucket",
-            "landfall-shop-uploads",
-            json!({"BucketName": "landfall-shop-uploads", "Tags": protected}),
-            vec![
+        },
+        Stateful {
+            type_name: "AWS::S3::Bucket",
+            name: "landfall-shop-uploads",
+            properties: json!({"BucketName": "landfall-shop-uploads", "Tags": protected}),
+            changes: vec![
                 ("/LifecycleConfiguration", expiring),
                 ("/VersioningConfiguration", json!({"Status": "Suspended"})),
             ],
-        ),
-        (
-            "AWS::SecretsManager::Secret",
-            "",
-            json!({"Name": "landfall-shop-key", "SecretString": "s3cr3t", "Tags": protected}),
-            vec![("/SecretString", json!("another"))],
-        ),
-        (
-            "AWS::ECR::Repository",
-            "landfall-shop-web",
-            json!({"RepositoryName": "landfall-shop-web", "Tags": protected}),
-            vec![
+        },
+        Stateful {
+            type_name: "AWS::SecretsManager::Secret",
+            name: "",
+            properties: json!({"Name": "landfall-shop-key", "SecretString": "s3cr3t", "Tags": protected}),
+            changes: vec![("/SecretString", json!("another"))],
+        },
+        Stateful {
+            type_name: "AWS::ECR::Repository",
+            name: "landfall-shop-web",
+            properties: json!({"RepositoryName": "landfall-shop-web", "Tags": protected}),
+            changes: vec![
                 (
                     "/LifecyclePolicy",
                     json!({"LifecyclePolicyText": EXPIRING_IMAGES}),
                 ),
                 ("/ImageTagMutability", json!("IMMUTABLE")),
             ],
-        ),
-        (
-            "AWS::Logs::LogGroup",
-            "landfall-shop-web",
-            json!({
+        },
+        Stateful {
+            type_name: "AWS::Logs::LogGroup",
+            name: "landfall-shop-web",
+            properties: json!({
                 "LogGroupName": "landfall-shop-web", "DeletionProtectionEnabled": true,
                 "Tags": protected,
             }),
-            vec![("/DeletionProtectionEnabled", json!(false))],
-        ),
-        (
-            "AWS::SQS::Queue",
-            "",
-            json!({"QueueName": "landfall-shop-jobs", "Tags": protected}),
-            Vec::new(),
-        ),
-        (
-            "AWS::SNS::Topic",
-            "",
-            json!({"TopicName": "landfall-shop-events", "Tags": protected}),
-            Vec::new(),
-        ),
+            changes: vec![("/DeletionProtectionEnabled", json!(false))],
+        },
+        Stateful {
+            type_name: "AWS::SQS::Queue",
+            name: "",
+            properties: json!({"QueueName": "landfall-shop-jobs", "Tags": protected}),
+            changes: Vec::new(),
+        },
+        Stateful {
+            type_name: "AWS::SNS::Topic",
+            name: "",
+            properties: json!({"TopicName": "landfall-shop-events", "Tags": protected}),
+            changes: Vec::new(),
+        },
     ]
 }
 
@@ -150,7 +153,13 @@ async fn nothing_that_holds_data_is_deleted_emptied_or_disarmed() {
         .await
         .expect("the provisioner");
     let driver = provisioner.as_ref();
-    for (type_name, name, properties, changes) in stateful() {
+    for one in stateful() {
+        let Stateful {
+            type_name,
+            name,
+            properties,
+            changes,
+        } = one;
         let identifier = made(&sandbox, type_name, &properties).await;
         assert!(identifier.contains(name), "{identifier}");
         // Of what the blueprint does not make it may not even know.
