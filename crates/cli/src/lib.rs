@@ -19,6 +19,9 @@ use error::Result;
 use secrecy::SecretString;
 use std::path::PathBuf;
 
+/// The heading of the options that every command has.
+pub const EVERYWHERE: &str = "Options of every command";
+
 /// Where the server is and how to speak to it.
 #[derive(Args, Clone, Debug)]
 pub struct Globals {
@@ -28,12 +31,19 @@ pub struct Globals {
         global = true,
         env = "LANDFALL_SERVER",
         default_value = "http://127.0.0.1:7070",
-        value_name = "URL"
+        value_name = "URL",
+        help_heading = EVERYWHERE
     )]
     pub server: String,
 
     /// A file that holds an API token (default: the data folder's admin-token)
-    #[arg(long, global = true, env = "LANDFALL_TOKEN_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "LANDFALL_TOKEN_FILE",
+        value_name = "FILE",
+        help_heading = EVERYWHERE
+    )]
     pub token_file: Option<PathBuf>,
 
     /// An API token; better given in the environment than typed
@@ -47,7 +57,14 @@ pub struct Globals {
     pub token: Option<String>,
 
     /// How to print results
-    #[arg(long, short, global = true, value_enum, default_value_t = Format::Human)]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t = Format::Human,
+        help_heading = EVERYWHERE
+    )]
     pub output: Format,
 }
 

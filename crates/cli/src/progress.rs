@@ -44,6 +44,8 @@ struct Display {
     bars: Option<(MultiProgress, ProgressBar)>,
     lines: BTreeMap<Address, ProgressBar>,
     reported: BTreeSet<Address>,
+    /// Nothing was looked at yet.
+    fresh: bool,
 }
 
 impl Display {
@@ -63,6 +65,7 @@ impl Display {
             bars,
             lines: BTreeMap::new(),
             reported: BTreeSet::new(),
+            fresh: true,
         }
     }
 
@@ -95,7 +98,10 @@ impl Display {
                 NodeState::Blocked { by } => format!("- {address}  blocked by {by}"),
                 NodeState::Waiting | NodeState::Running { .. } => continue,
             };
-            if self.reported.insert(address.clone()) {
+            // What was done before anybody followed is no news: an update of one
+            // resource would be lost among all that stay.
+            let old = self.fresh && matches!(node, NodeState::Done { .. });
+            if self.reported.insert(address.clone()) && !old {
                 match &self.bars {
                     Some((all, _)) => {
                         // A closed terminal must not end the following.
@@ -105,6 +111,7 @@ impl Display {
                 }
             }
         }
+        self.fresh = false;
     }
 
     fn finish(&mut self) {

@@ -22,7 +22,13 @@ struct Arguments {
     globals: Globals,
 
     /// The folder of a server on this machine
-    #[arg(long, global = true, env = "LANDFALL_DATA", value_name = "FOLDER")]
+    #[arg(
+        long,
+        global = true,
+        env = "LANDFALL_DATA",
+        value_name = "FOLDER",
+        help_heading = landfall_cli::EVERYWHERE
+    )]
     data_dir: Option<PathBuf>,
 
     #[command(subcommand)]
