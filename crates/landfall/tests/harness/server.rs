@@ -6,6 +6,7 @@ use super::{
     process::{Process, landfall, was_killed},
 };
 use anyhow::{Context as _, ensure};
+use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -68,6 +69,8 @@ pub struct Launch {
 pub struct Server {
     process: Process,
     pub url: String,
+    /// The JSON that it printed.
+    pub ready: Value,
 }
 
 /// What became of a start.
@@ -95,7 +98,7 @@ impl Server {
         command
             .arg("--data-dir")
             .arg(data(folder))
-            .arg("server")
+            .args(["server", "--output", "json"])
             .arg("--config")
             .arg(&config)
             .env(
@@ -110,15 +113,18 @@ impl Server {
             command.env("LANDFALL_CLOCK_OFFSET_SECONDS", ahead);
         }
         let mut process = Process::start(command, folder, "server")?;
-        let url = process
-            .says(Duration::from_secs(60), |_, log| {
-                let (_, rest) = log.split_once("Landfall answers on ")?;
-                let (url, _) = rest.split_once('\n')?;
-                Some(url.trim().to_owned())
+        let ready = process
+            .says(Duration::from_secs(60), |output, _| {
+                serde_json::from_str::<Value>(output).ok()
             })
             .await?;
-        if let Some(url) = url {
-            return Ok(Started::Answering(Box::new(Self { process, url })));
+        if let Some(ready) = ready {
+            let url = ready["url"].as_str().context("no url")?.to_owned();
+            return Ok(Started::Answering(Box::new(Self {
+                process,
+                url,
+                ready,
+            })));
         }
         let status = process.wait(Duration::from_secs(5)).await?;
         ensure!(
@@ -162,7 +168,7 @@ pub fn admin_token(folder: &Path) -> anyhow::Result<String> {
 fn configuration(cloud: &Cloud, database: &Database) -> anyhow::Result<String> {
     let aws = &cloud.ready["aws"];
     let operator = cloud.account("operator")?;
-    let text = |value: &serde_json::Value| -> anyhow::Result<String> {
+    let text = |value: &Value| -> anyhow::Result<String> {
         // A JSON string without control characters is a TOML string, too.
         Ok(serde_json::to_string(
             value.as_str().context("the sandbox's JSON lacks a field")?,
