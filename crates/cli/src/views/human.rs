@@ -461,3 +461,26 @@ pub fn members(items: &[Member]) -> String {
         .collect();
     table(&["name", "role", "", "id"], rows, "No members.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_rollout_that_could_not_begin_says_why() {
+        let id = |prefix: &str| format!("{prefix}_0190b5c8e0f07c3f8a1d2b3c4d5e6f70");
+        let progress: RolloutProgress = serde_json::from_value(json!({
+            "rollout": {
+                "id": id("rol"), "organization_id": id("org"), "environment_id": id("env"),
+                "plan_id": id("pln"), "started_by": "ada", "started_by_role": "admin",
+                "state": { "status": "failed", "at": "2026-01-01T00:00:00Z", "failed": 0, "blocked": 0 },
+                "created_at": "2026-01-01T00:00:00Z", "version": 2,
+            },
+            "why": "the account stayed silent",
+            "nodes": {}, "done": 0, "total": 0, "last_event": 0, "endpoints": {},
+        }))
+        .unwrap();
+        assert!(rollout(&progress).contains("\nthe account stayed silent\n"));
+    }
+}

@@ -9,3 +9,4 @@ mod client;
 mod limits;
 mod live;
 mod plans;
+mod rollouts;
