@@ -192,26 +192,12 @@ async fn plan_and_approve(cli: &Cli) -> String {
     id.to_owned()
 }
 
-/// The advice is followed; then the rollout is canceled, and goes on.
+/// The advice is followed; then the rollout is canceled twice, and goes on.
 async fn roll_out(cli: &Cli, plan: &str) {
-    let mut command = landfall();
-    command
-        .args(["--server", &cli.server, "--token-file"])
-        .arg(&cli.token_file)
-        .args(["approve", plan, "--deploy", "--output", "json"]);
-    let mut following = Process::start(command, &cli.folder, "following").unwrap();
-    let rollouts = wait_until(cli, "rollouts list", &["--environment", SHOP], |listed| {
-        listed[0]["state"]["status"] == "running"
-    })
-    .await;
-    let id = text(&rollouts, "/0/id");
+    let canceled = cancel(cli, Form::Json, &["approve", plan, "--deploy"]).await;
+    let id = text(&canceled, "/rollout/id");
     cli.human("rollouts list", &[]).await;
-    cli.json("rollouts cancel", &[id]).await;
-    cli.human("rollouts cancel", &[id]).await;
-    let status = following.wait(PATIENCE).await.unwrap();
-    assert_eq!(status.code(), Some(6), "{}", following.log().unwrap());
-    let ended: Value = serde_json::from_str(&following.output().unwrap()).unwrap();
-    assert_eq!(text(&ended, "/rollout/state/status"), "canceled");
+    cancel(cli, Form::Human, &["rollouts", "resume", id]).await;
     for form in [Form::Human, Form::Json] {
         cli.run(form, "rollouts watch", &[id])
             .await
@@ -234,6 +220,29 @@ async fn roll_out(cli: &Cli, plan: &str) {
         .says("rollout-state");
     let said = cli.human("deploy", &[SHOP]).await;
     assert!(said.contains("Nothing to do"), "{said}");
+}
+
+/// Cancels the rollout that `starting` follows; returns what that printed.
+async fn cancel(cli: &Cli, form: Form, starting: &[&str]) -> Value {
+    let mut command = landfall();
+    command
+        .args(["--server", &cli.server, "--token-file"])
+        .arg(&cli.token_file)
+        .args(starting)
+        .args(["--output", "json"]);
+    let mut following = Process::start(command, &cli.folder, "following").unwrap();
+    let rollouts = wait_until(cli, "rollouts list", &["--environment", SHOP], |listed| {
+        listed[0]["state"]["status"] == "running"
+    })
+    .await;
+    cli.run(form, "rollouts cancel", &[text(&rollouts, "/0/id")])
+        .await
+        .exits(0);
+    let status = following.wait(PATIENCE).await.unwrap();
+    assert_eq!(status.code(), Some(6), "{}", following.log().unwrap());
+    let ended: Value = serde_json::from_str(&following.output().unwrap()).unwrap();
+    assert_eq!(text(&ended, "/rollout/state/status"), "canceled");
+    ended
 }
 
 /// An update that the cloud fails once, of what a plan says is changed.
