@@ -212,7 +212,12 @@ impl Browser {
 
     pub async fn press(&self, keys: impl Into<TypingData>) {
         let chain = self.driver.action_chain();
-        chain.send_keys(keys).perform().await.unwrap();
+        match chain.send_keys(keys).perform().await {
+            // The key was pressed and the page went away under it: chromedriver
+            // calls that a failure. Who goes on looks at the next page.
+            Err(error) if error.to_string().contains("aborted by navigation") => {}
+            pressed => pressed.unwrap(),
+        }
     }
 
     /// Tab, until the element has focus; which must be seen.
