@@ -21,7 +21,7 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
         let rows = remaining
             .iter()
             .map(|one| {
-                ["type_name", "identifier", "region"]
+                ["title", "type_name", "identifier", "region"]
                     .map(|key| one[key].as_str().unwrap_or("-").to_owned())
                     .to_vec()
             })
@@ -31,7 +31,7 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
             connection.name,
             connection.stack_name(),
             human::table(
-                &["type", "identifier", "region"],
+                &["resource", "type", "identifier", "region"],
                 rows,
                 "Nothing that Landfall made is left in the account.",
             )
