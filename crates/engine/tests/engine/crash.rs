@@ -168,7 +168,7 @@ fn a_restart_resumes_polling_and_does_not_start_again() {
     let landing = bench.creation();
     {
         let engine = bench.engine();
-        let lease = bench.claim("rollout").unwrap();
+        let lease = bench.claimed("rollout");
         let rollout = bench.rollout(&landing);
         let work = pin!(bench.work(&engine, &landing, lease, rollout));
         // The database, the balancer and the NAT gateway are in flight.

@@ -231,6 +231,19 @@ impl Bench {
             .unwrap()
     }
 
+    /// Claims what must be there, as patiently as a worker: a process that was
+    /// killed inside a transaction holds its row until PostgreSQL notices that
+    /// it is gone, and a locked row is skipped.
+    pub fn claimed(&self, kind: &str) -> Lease {
+        for _ in 0..500 {
+            if let Some(lease) = self.claim(kind) {
+                return lease;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("there is no work of the kind {kind}");
+    }
+
     /// What a worker does with a claimed rollout.
     pub async fn work(
         &self,
@@ -253,7 +266,7 @@ impl Bench {
     /// A new process claims the work and runs it; killed at the crossing
     /// `kill` (0: never). `None` when it was.
     pub fn start(&self, landing: &Landing, kill: u64) -> Option<RunEnd> {
-        let lease = self.claim("rollout").expect("there is work");
+        let lease = self.claimed("rollout");
         let rollout = self.rollout(landing);
         let engine = self.engine();
         self.sim.killer.arm(kill);
@@ -518,7 +531,7 @@ impl Bench {
 
     /// A new process claims the destruction and runs it; killed at `kill`.
     pub fn reap(&self, id: &RetainedId, kill: u64) -> Option<DestroyEnd> {
-        let lease = self.claim("destruction").expect("there is work");
+        let lease = self.claimed("destruction");
         let retained = self.retained_one(id);
         let approved = ApprovedDestruction::from_stored(retained).unwrap();
         let engine = self.engine();
