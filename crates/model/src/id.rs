@@ -91,6 +91,7 @@ ids! {
     RetainedId, "ret", "retained resource";
     DestructionId, "des", "destruction";
     WorkId, "wrk", "work item";
+    SecretId, "sec", "secret";
 }
 
 #[cfg(test)]

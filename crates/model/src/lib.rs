@@ -6,7 +6,9 @@
 //!
 //! The nouns are what the API serves and the CLI reads back: one shape in
 //! every layer. None of them carries a secret; where a secret is shown once
-//! (a new API token) it travels beside the noun, not inside it.
+//! (a new API token) it travels beside the noun, not inside it. Secrets that
+//! must be read again are records of their own ([`secret`]), sealed by the
+//! [`vault`], and served by nothing.
 
 pub mod application;
 pub mod approval;
@@ -23,6 +25,7 @@ pub mod error;
 pub mod grant;
 pub mod graph;
 pub mod id;
+pub mod issuer;
 pub mod journal;
 pub mod member;
 pub mod organization;
@@ -31,9 +34,12 @@ pub mod plan;
 pub mod resource;
 pub mod retained;
 pub mod rollout;
+pub mod secret;
 pub mod session;
+pub mod signing_key;
 pub mod store;
 pub mod token;
+pub mod vault;
 pub mod work;
 
 pub use clock::{Clock, Timestamp};
