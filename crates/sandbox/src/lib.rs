@@ -13,6 +13,7 @@ mod console;
 mod faults;
 mod http;
 mod iam;
+mod issuers;
 mod log;
 mod rng;
 mod services;

@@ -41,6 +41,9 @@ pub struct World {
     pub keys: BTreeMap<String, AdministratorKey>,
     /// Sessions issued by STS, by access key id.
     pub sessions: BTreeMap<String, iam::Session>,
+    /// Where the documents of token issuers are served, by canonical URL.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, String>,
     /// Objects served as from a bucket, by `bucket/key`.
     pub templates: BTreeMap<String, String>,
     /// Simulated time until a changed role or policy takes effect. A knob of
@@ -129,6 +132,7 @@ impl World {
             faults: Faults::default(),
             keys,
             sessions: BTreeMap::new(),
+            issuers: BTreeMap::new(),
             templates: BTreeMap::new(),
             iam_lag: config.iam_lag,
             parsed: iam::Parsed::default(),

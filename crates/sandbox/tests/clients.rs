@@ -41,19 +41,32 @@ fn succeeded(output: &Output) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn boto3_tours_identity() {
+async fn tour(script: &str) {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (_running, ready) = sandbox(folder.path()).await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/tour_identity.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/clients")
+        .join(script);
     let output = Command::new(python)
         .arg(script)
         .arg(ready)
+        // One script imports another: leave no cache in the sources.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .await
         .unwrap();
     succeeded(&output);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_tours_identity() {
+    tour("tour_identity.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_tours_web_identity() {
+    tour("tour_web_identity.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

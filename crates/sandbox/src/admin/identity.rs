@@ -3,6 +3,7 @@
 use super::AdminError;
 use crate::iam::policy::{Form, Policy};
 use crate::iam::{Moment, State as Iam};
+use crate::issuers;
 use crate::shared::Shared;
 use crate::wire::AwsError;
 use crate::world::REGIONS;
@@ -120,6 +121,29 @@ pub(super) async fn scp(
             .map_err(|error| AdminError::Request(error.message))?;
     }
     shared.world().account_mut(&change.account)?.scp = policy;
+    Ok(Json(json!({})))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssuerChange {
+    url: String,
+    /// Null takes the issuer off the network.
+    served_at: Option<String>,
+}
+
+pub(super) async fn issuer(
+    State(shared): State<Arc<Shared>>,
+    body: Result<Json<IssuerChange>, JsonRejection>,
+) -> Result<Json<Value>, AdminError> {
+    let Json(change) = body?;
+    let Some(served_at) = &change.served_at else {
+        let url = change.url.trim_end_matches('/');
+        shared.world().issuers.remove(url);
+        return Ok(Json(json!({})));
+    };
+    let (url, served_at) = issuers::checked(&change.url, served_at).map_err(AdminError::Request)?;
+    shared.world().issuers.insert(url, served_at);
     Ok(Json(json!({})))
 }
 

@@ -11,6 +11,7 @@
 //! | `POST settings` | `{"throttle", "error_rate", "iam_lag_seconds"}`, each optional |
 //! | `POST iam/role` | `{"account", "role", "delete": true}` or any of `"trust"`, `"inline": {name: document or null}`, `"attach"`, `"detach"`, `"boundary"`, `"max_session_duration"`, `"tags"`; `"immediate": true` skips the lag |
 //! | `POST iam/scp` | `{"account", "policy": document or null}` |
+//! | `POST issuers` | `{"url", "served_at"}`: where the discovery document and keys of the token issuer with that https URL are served on loopback; `"served_at": null` makes it unreachable |
 //! | `POST regions` | `{"account", "region", "enabled"}`, for opt-in regions |
 //! | `POST resources/…` | see [`crate::cloudcontrol`] |
 //! | `POST reset` | everything but accounts and keys is forgotten |
@@ -45,6 +46,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/_sandbox/reset", post(faults::reset))
         .route("/_sandbox/iam/role", post(identity::role))
         .route("/_sandbox/iam/scp", post(identity::scp))
+        .route("/_sandbox/issuers", post(identity::issuer))
         .route("/_sandbox/regions", post(identity::region))
         .with_state(shared)
 }

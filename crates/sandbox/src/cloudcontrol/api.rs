@@ -235,6 +235,7 @@ pub(crate) fn as_role(world: &World, caller: &Caller, arn: &str) -> Result<Calle
             session_name: "AWSCloudFormation".to_owned(),
             session_policies: Vec::new(),
             session_tags: std::collections::BTreeMap::new(),
+            federated: std::collections::BTreeMap::new(),
         },
     })
 }

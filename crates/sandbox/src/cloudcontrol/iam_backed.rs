@@ -3,7 +3,9 @@
 use super::env::Env;
 use super::failure::Failure;
 use super::state::{Origin, Resource, key};
-use crate::iam::{ManagedPolicy, Moment, NewPolicy, NewRole, Role, State};
+use crate::iam::{
+    ManagedPolicy, Moment, NewOidcProvider, NewPolicy, NewRole, OidcProvider, Role, State,
+};
 use crate::types::Model;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const ROLE: &str = "AWS::IAM::Role";
 pub(super) const ROLE_POLICY: &str = "AWS::IAM::RolePolicy";
 pub(super) const MANAGED_POLICY: &str = "AWS::IAM::ManagedPolicy";
+pub(super) const OIDC_PROVIDER: &str = "AWS::IAM::OIDCProvider";
 
 /// Whether IAM keeps the resources of this type.
 pub(super) fn keeps(type_name: &str) -> bool {
-    [ROLE, ROLE_POLICY, MANAGED_POLICY].contains(&type_name)
+    [ROLE, ROLE_POLICY, MANAGED_POLICY, OIDC_PROVIDER].contains(&type_name)
 }
 
 pub(super) fn find(env: &Env<'_>, type_name: &str, identifier: &str) -> Option<Resource> {
@@ -22,6 +25,7 @@ pub(super) fn find(env: &Env<'_>, type_name: &str, identifier: &str) -> Option<R
     let properties = match type_name {
         ROLE => role_model(iam.role(identifier).ok()?),
         MANAGED_POLICY => policy_model(iam, iam.policy(identifier).ok()?),
+        OIDC_PROVIDER => provider_model(iam.oidc_provider(identifier).ok()?),
         _ => {
             let (policy, role) = identifier.split_once('|')?;
             let document = iam.role(role).ok()?.grants.latest().inline.get(policy)?;
@@ -44,6 +48,10 @@ pub(super) fn all(env: &Env<'_>, type_name: &str) -> Vec<Resource> {
         MANAGED_POLICY => iam
             .policies()
             .map(|policy| (policy.arn.clone(), policy_model(iam, policy)))
+            .collect(),
+        OIDC_PROVIDER => iam
+            .oidc_providers()
+            .map(|provider| (provider.arn.clone(), provider_model(provider)))
             .collect(),
         _ => iam
             .roles()
@@ -146,6 +154,18 @@ fn policy_model(iam: &State, policy: &ManagedPolicy) -> Model {
     model
 }
 
+fn provider_model(provider: &OidcProvider) -> Model {
+    let mut model = Map::new();
+    model.insert("Arn".into(), provider.arn.clone().into());
+    model.insert("Url".into(), provider.url.clone().into());
+    model.insert("ClientIdList".into(), json!(provider.client_ids.latest()));
+    if !provider.thumbprints.is_empty() {
+        model.insert("ThumbprintList".into(), json!(provider.thumbprints));
+    }
+    insert_tags(&mut model, &provider.tags);
+    model
+}
+
 fn inline_model(role: &str, name: &str, text: &str) -> Model {
     let mut model = Map::new();
     model.insert("RoleName".into(), role.into());
@@ -239,6 +259,17 @@ pub(super) fn create(
             )
             .map(drop),
         MANAGED_POLICY => create_policy(iam, at, model),
+        OIDC_PROVIDER => iam
+            .create_oidc_provider(
+                at,
+                NewOidcProvider {
+                    url: text(model, "Url"),
+                    client_ids: texts(model, "ClientIdList"),
+                    thumbprints: texts(model, "ThumbprintList"),
+                    tags: tags_of(model),
+                },
+            )
+            .map(drop),
         _ => {
             let (role, name) = (text(model, "RoleName"), text(model, "PolicyName"));
             iam.put_inline(at, &role, &name, &written(model.get("PolicyDocument")))
@@ -285,9 +316,27 @@ pub(super) fn update(
     let done = match type_name {
         ROLE => update_role(&mut changed, at, identifier, before, after),
         MANAGED_POLICY => update_policy(&mut changed, at, identifier, before, after),
+        OIDC_PROVIDER => update_provider(&mut changed, at, identifier, before, after),
         _ => create(&mut changed, at, type_name, after),
     };
     done.map(|()| *iam = changed)
+}
+
+fn update_provider(
+    iam: &mut State,
+    at: &Moment,
+    arn: &str,
+    before: &Model,
+    after: &Model,
+) -> Result<(), Failure> {
+    let step = |iam: &mut State| -> Result<(), crate::wire::AwsError> {
+        iam.set_client_ids(at, arn, texts(after, "ClientIdList"))?;
+        iam.set_thumbprints(arn, texts(after, "ThumbprintList"))?;
+        let (set, removed) = crate::types::tags_changed(&tags_of(before), &tags_of(after));
+        iam.untag_oidc_provider(arn, &removed)?;
+        iam.tag_oidc_provider(arn, set)
+    };
+    step(iam).map_err(|error| Failure::from_service(&error))
 }
 
 fn update_role(
@@ -388,6 +437,10 @@ pub(super) fn delete(
                 .iter()
                 .try_for_each(|role| changed.detach(at, role, identifier))
                 .and_then(|()| changed.remove_policy(identifier))
+        }
+        OIDC_PROVIDER => {
+            changed.remove_oidc_provider(identifier);
+            Ok(())
         }
         _ => match identifier.split_once('|') {
             Some((policy, role)) => changed.delete_inline(at, role, policy),

@@ -3,6 +3,7 @@
 use super::authenticate::{Authenticated, authenticate};
 use super::request::Captured;
 use super::server::settle;
+use super::unsigned;
 use crate::faults::{FaultKind, Probe};
 use crate::iam::Caller;
 use crate::log::{Entry, Subject};
@@ -36,13 +37,17 @@ pub(super) async fn call(shared: &Arc<Shared>, request: &Captured) -> Outcome {
         entry.time = world.clock.machine().iso8601_millis();
         entry.simulated_time = world.now().iso8601_millis();
     }
-    let (rendered, lost) = match authenticate(shared, request) {
-        Ok(authenticated) => act(shared, request, &request_id, authenticated, &mut entry),
-        Err((service, error)) => {
-            entry.service = service.name().to_owned();
-            entry.operation = operation_of(service, request).unwrap_or_default();
-            record(&mut entry, &Err(error.clone()));
-            (failure(service, &request_id, &error), false)
+    let (rendered, lost) = if unsigned::concerns(request) {
+        unsigned::act(shared, request, &request_id, &mut entry).await
+    } else {
+        match authenticate(shared, request) {
+            Ok(authenticated) => act(shared, request, &request_id, authenticated, &mut entry),
+            Err((service, error)) => {
+                entry.service = service.name().to_owned();
+                entry.operation = operation_of(service, request).unwrap_or_default();
+                record(&mut entry, &Err(error.clone()));
+                (failure(service, &request_id, &error), false)
+            }
         }
     };
     entry.status = rendered.status;
@@ -129,8 +134,7 @@ fn parse(
     })
 }
 
-/// Lets the service act, unless a fault comes before it; also says whether the
-/// answer is to be lost.
+/// Lets the service act; also says whether the answer is to be lost.
 fn act(
     shared: &Shared,
     request: &Captured,
@@ -153,8 +157,20 @@ fn act(
     };
     entry.operation.clone_from(&call.operation);
     entry.subject = subject(&call);
+    perform(shared, &caller.account_id, &call, entry, || {
+        handle(shared, caller, &call)
+    })
+}
 
-    let before = fault(shared, caller, &call, &entry.subject, |kind| {
+/// Does the work of a call in an account, unless a fault comes before it.
+pub(super) fn perform(
+    shared: &Shared,
+    account: &str,
+    call: &Call,
+    entry: &mut Entry,
+    work: impl FnOnce() -> Result<Reply, AwsError>,
+) -> (Rendered, bool) {
+    let before = fault(shared, account, call, &entry.subject, |kind| {
         matches!(kind, FaultKind::Http500 | FaultKind::Throttle)
     });
     let luck = match before {
@@ -163,7 +179,7 @@ fn act(
         None => shared.luck(),
     };
     let outcome = match luck {
-        Luck::Good => handle(shared, caller, &call),
+        Luck::Good => work(),
         Luck::Throttled => Err(throttled(call.service)),
         Luck::ServerError => Err(server_error(call.service)),
     };
@@ -181,7 +197,7 @@ fn act(
         learn(&mut entry.subject, answer);
     }
     let lost = outcome.is_ok()
-        && fault(shared, caller, &call, &entry.subject, |kind| {
+        && fault(shared, account, call, &entry.subject, |kind| {
             *kind == FaultKind::LostAnswer
         })
         .is_some();
@@ -189,7 +205,7 @@ fn act(
         entry.fault = Some("lost_answer".to_owned());
     }
     record(entry, &outcome);
-    (render(&call, &outcome), lost)
+    (render(call, &outcome), lost)
 }
 
 fn handle(shared: &Shared, caller: &Caller, call: &Call) -> Result<Reply, AwsError> {
@@ -204,7 +220,7 @@ fn handle(shared: &Shared, caller: &Caller, call: &Call) -> Result<Reply, AwsErr
 
 fn fault(
     shared: &Shared,
-    caller: &Caller,
+    account: &str,
     call: &Call,
     subject: &Subject,
     wanted: impl Fn(&FaultKind) -> bool,
@@ -214,7 +230,7 @@ fn fault(
         return None;
     }
     let probe = Probe {
-        account: &caller.account_id,
+        account,
         region: &call.region,
         service: call.service.name(),
         operation: &call.operation,
@@ -254,7 +270,7 @@ fn record(entry: &mut Entry, outcome: &Result<Reply, AwsError>) {
 }
 
 /// What the input says of the call's subject.
-fn subject(call: &Call) -> Subject {
+pub(super) fn subject(call: &Call) -> Subject {
     match &call.input {
         Input::Json(input) => {
             let field = |name: &str| input.get(name).and_then(Value::as_str).map(str::to_owned);

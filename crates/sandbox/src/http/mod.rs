@@ -6,5 +6,6 @@ mod request;
 mod server;
 mod sigv4;
 mod templates;
+mod unsigned;
 
 pub(crate) use server::{Server, settle};

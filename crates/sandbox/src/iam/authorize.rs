@@ -208,9 +208,13 @@ pub(crate) fn complete(
         CallerKind::AssumedRole {
             role_name,
             session_tags,
+            federated,
             ..
         } => {
             context.set("aws:PrincipalType", "AssumedRole");
+            for (key, value) in federated {
+                context.set(key, value);
+            }
             let role = world
                 .account(&caller.account_id)
                 .and_then(|account| account.iam.role(role_name));

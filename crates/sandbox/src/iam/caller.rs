@@ -32,6 +32,10 @@ pub enum CallerKind {
         /// Documents of the session policies; empty when none were passed.
         session_policies: Vec<String>,
         session_tags: BTreeMap<String, String>,
+        /// Condition keys that a web identity left in the session:
+        /// `aws:FederatedProvider` and the token's audience and subject.
+        #[serde(default)]
+        federated: BTreeMap<String, String>,
     },
 }
 

@@ -14,4 +14,7 @@ pub(crate) use authorize::{complete, exists, layers, managed_document, of_role};
 pub(crate) use caller::ADMINISTRATOR;
 pub use caller::{Caller, CallerKind, Session};
 pub use context::Context;
-pub use state::{ManagedPolicy, Moment, NewPolicy, NewRole, Role, State};
+pub(crate) use state::host_and_path;
+pub use state::{
+    ManagedPolicy, Moment, NewOidcProvider, NewPolicy, NewRole, OidcProvider, Role, State,
+};

@@ -10,6 +10,7 @@ use crate::iam::{
 use crate::shared::Shared;
 use crate::wire::{AwsError, Call, Reply, Xml};
 use crate::world::{Account, SECRET_ALPHABET, World};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What session policies and tags may take together. AWS packs them in a
@@ -55,6 +56,7 @@ pub(super) fn assume_role(
             session_name: ask.session_name.to_owned(),
             session_policies,
             session_tags: ask.tags.clone(),
+            federated: BTreeMap::new(),
         },
     };
     let duration = Duration::from_secs(u64::from(ask.duration));
@@ -79,7 +81,7 @@ pub(super) fn assume_role(
 }
 
 /// The role that an ARN names exactly, path included.
-fn find<'w>(world: &'w World, arn: &str) -> Option<(&'w Account, &'w Role)> {
+pub(super) fn find<'w>(world: &'w World, arn: &str) -> Option<(&'w Account, &'w Role)> {
     let (_, rest) = arn.split_once("arn:aws:iam::")?;
     let (account, path) = rest.split_once(":role/")?;
     let account = world.accounts.get(account)?;
@@ -184,7 +186,7 @@ fn check_duration(caller: &Caller, role: &Role, seconds: u32) -> Result<(), AwsE
 }
 
 /// Documents of the session policies, and the percentage of the packed size.
-fn session_policies(
+pub(super) fn session_policies(
     world: &World,
     account: &Account,
     ask: &Ask<'_>,
@@ -228,7 +230,7 @@ fn session_policies(
 }
 
 /// Makes credentials for a session and remembers them.
-fn issue(world: &mut World, caller: Caller, duration: Duration) -> (String, Session) {
+pub(super) fn issue(world: &mut World, caller: Caller, duration: Duration) -> (String, Session) {
     let wall = world.clock.wall();
     // Sessions that ended long ago need no better answer than unknown ones.
     let horizon = Duration::from_secs(24 * 3_600);

@@ -2,6 +2,10 @@
 
 mod ask;
 mod assume_role;
+mod token;
+mod web_identity;
+
+pub(crate) use web_identity::{account_of, assume_role_with_web_identity, issuer_to_ask};
 
 use crate::iam::Caller;
 use crate::shared::Shared;

@@ -4,12 +4,11 @@ use super::Rules;
 use super::generic;
 use crate::cloudcontrol::env::{Env, strings, text};
 use crate::cloudcontrol::failure::{Failure, HandlerErrorCode};
-use crate::cloudcontrol::iam_backed::{self, MANAGED_POLICY, ROLE, ROLE_POLICY};
+use crate::cloudcontrol::iam_backed::{self, MANAGED_POLICY, OIDC_PROVIDER, ROLE, ROLE_POLICY};
 use crate::cloudcontrol::state::Resource;
 use crate::types::{Model, TypeInfo, set_default};
 
 const INSTANCE_PROFILE: &str = "AWS::IAM::InstanceProfile";
-const OIDC_PROVIDER: &str = "AWS::IAM::OIDCProvider";
 pub(crate) const SERVICE_LINKED_ROLE: &str = "AWS::IAM::ServiceLinkedRole";
 
 pub(super) fn of(type_name: &str) -> Option<&'static dyn Rules> {

@@ -1,6 +1,7 @@
 //! IAM's own API (AWS docs: "IAM API Reference").
 
 mod policies;
+mod providers;
 mod render;
 mod role_policies;
 mod roles;
@@ -53,6 +54,16 @@ pub(crate) fn handle(shared: &Shared, caller: &Caller, call: &Call) -> Result<Re
         "SetDefaultPolicyVersion" => policies::set_default_version(api),
         "DeletePolicyVersion" => policies::delete_version(api),
         "ListEntitiesForPolicy" => policies::list_entities(api),
+        "CreateOpenIDConnectProvider" => providers::create(api),
+        "GetOpenIDConnectProvider" => providers::get(api),
+        "ListOpenIDConnectProviders" => providers::list(api),
+        "DeleteOpenIDConnectProvider" => providers::delete(api),
+        "AddClientIDToOpenIDConnectProvider" => providers::add_client_id(api),
+        "RemoveClientIDFromOpenIDConnectProvider" => providers::remove_client_id(api),
+        "UpdateOpenIDConnectProviderThumbprint" => providers::update_thumbprints(api),
+        "TagOpenIDConnectProvider" => providers::tag(api),
+        "UntagOpenIDConnectProvider" => providers::untag(api),
+        "ListOpenIDConnectProviderTags" => providers::list_tags(api),
         "SimulatePrincipalPolicy" => simulate::principal(api),
         "SimulateCustomPolicy" => simulate::custom(api),
         other => Err(AwsError::bad(

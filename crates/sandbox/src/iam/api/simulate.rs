@@ -59,6 +59,7 @@ fn subject(api: &Api<'_>, arn: &str) -> Result<(Layers, Caller), AwsError> {
             session_name: String::new(),
             session_policies: Vec::new(),
             session_tags: role.tags.clone(),
+            federated: std::collections::BTreeMap::new(),
         },
     };
     Ok((of_role(&api.world, account, role), caller))

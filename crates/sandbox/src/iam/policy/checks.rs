@@ -2,6 +2,15 @@
 
 use super::document::{Form, PolicyError, Principals, Set};
 
+/// Identity providers that need no provider in the account (AWS docs: "AWS JSON
+/// policy elements: Principal", web identity).
+const PUBLIC_PROVIDERS: [&str; 4] = [
+    "accounts.google.com",
+    "cognito-identity.amazonaws.com",
+    "graph.facebook.com",
+    "www.amazon.com",
+];
+
 pub(super) fn check_actions(actions: &Set, form: Form) -> Result<(), PolicyError> {
     for action in &actions.patterns {
         if action == "*" && form == Form::Identity {
@@ -71,8 +80,8 @@ pub(super) fn check_principals(principals: &Principals) -> Result<(), PolicyErro
             "Invalid principal in policy: \"{kind}\":\"{value}\""
         )))
     };
+    let account_id = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
     for value in &principals.aws {
-        let account_id = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
         if value == "*" || account_id(value) {
             continue;
         }
@@ -95,6 +104,22 @@ pub(super) fn check_principals(principals: &Principals) -> Result<(), PolicyErro
     for value in &principals.services {
         if !value.ends_with(".amazonaws.com") && !value.ends_with(".aws.internal") {
             return invalid("SERVICE", value);
+        }
+    }
+    for value in &principals.federated {
+        // Whether the provider exists is not asked: IAM finds out at the call.
+        let parts: Vec<&str> = value.splitn(6, ':').collect();
+        let named = match parts[..] {
+            ["arn", _, "iam", "", account, resource] => {
+                account_id(account)
+                    && (resource.starts_with("oidc-provider/")
+                        || resource.starts_with("saml-provider/"))
+                    && !resource.contains(['*', '?'])
+            }
+            _ => PUBLIC_PROVIDERS.contains(&value.as_str()),
+        };
+        if !named {
+            return invalid("Federated", value);
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ mod evaluate;
 mod layers;
 mod pattern;
 
-pub use document::{Effect, Form, Policy, PolicyError, Statement};
+pub use document::{Effect, Form, Policy, PolicyError, Principals, Statement};
 pub use evaluate::{Named, Request, Verdict};
 pub use layers::{Decision, Layer, Layers};
 

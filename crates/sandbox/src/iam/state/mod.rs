@@ -1,4 +1,4 @@
-//! Roles and policies of one account.
+//! Roles, policies and identity providers of one account.
 //!
 //! Mutations validate documents, enforce IAM's sizes and carry the moment from
 //! which they count; errors carry IAM's codes (`EntityAlreadyExists`,
@@ -6,11 +6,14 @@
 
 mod limits;
 mod policies;
+mod providers;
 mod roles;
 #[cfg(test)]
 mod tests;
 mod versioned;
 
+pub(crate) use providers::host_and_path;
+pub use providers::{NewOidcProvider, OidcProvider};
 pub use versioned::Versioned;
 
 use crate::clock::{SimTime, WallTime};
@@ -151,6 +154,9 @@ pub struct State {
     roles: BTreeMap<String, Role>,
     /// By ARN.
     policies: BTreeMap<String, ManagedPolicy>,
+    /// By ARN.
+    #[serde(default)]
+    oidc_providers: BTreeMap<String, OidcProvider>,
 }
 
 impl State {
