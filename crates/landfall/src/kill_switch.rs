@@ -20,7 +20,9 @@ use landfall_model::{
     resource::Resource,
     retained::Retained,
     rollout::Rollout,
+    secret::Secret,
     session::Session,
+    signing_key::SigningKey,
     store::{Idempotency, Store, StoreResult, Write},
     token::Token,
     work::{Job, Lease},
@@ -120,6 +122,11 @@ pass_on! {
     token(organization: &OrganizationId, id: &TokenId) -> Option<Token>;
     token_by_secret(secret_hash: &Digest) -> Option<Token>;
     session_by_secret(secret_hash: &Digest) -> Option<Session>;
+    secrets(organization: &OrganizationId) -> Vec<Secret>;
+    secret(organization: &OrganizationId, id: &SecretId) -> Option<Secret>;
+    secrets_under(key_version: u32, after: Option<&SecretId>, limit: u32) -> Vec<Secret>;
+    secret_counts() -> Vec<(u32, u64)>;
+    signing_keys() -> Vec<SigningKey>;
     connections(organization: &OrganizationId) -> Vec<Connection>;
     connection(organization: &OrganizationId, id: &ConnectionId) -> Option<Connection>;
     check_runs(organization: &OrganizationId, connection: &ConnectionId, limit: u32) -> Vec<CheckRun>;

@@ -24,7 +24,9 @@ use crate::{
     resource::Resource,
     retained::Retained,
     rollout::Rollout,
+    secret::Secret,
     session::Session,
+    signing_key::SigningKey,
     token::Token,
     work::{Job, Lease, NewWork},
 };
@@ -82,6 +84,15 @@ pub enum Write {
     DeleteSession {
         id: SessionId,
     },
+    PutSecret(Secret),
+    /// Gone for good. Nothing happens when it is not there.
+    DeleteSecret {
+        organization_id: OrganizationId,
+        id: SecretId,
+    },
+    /// At most one is published and one active: a second one is a
+    /// [`StoreError::Conflict`].
+    PutSigningKey(SigningKey),
     PutConnection(Connection),
     InsertCheckRun(CheckRun),
     PutApplication(Application),
@@ -164,6 +175,26 @@ pub trait Store: Send + Sync + 'static {
     /// Also finds expired and revoked ones: the caller says why it refuses.
     async fn token_by_secret(&self, secret_hash: &Digest) -> StoreResult<Option<Token>>;
     async fn session_by_secret(&self, secret_hash: &Digest) -> StoreResult<Option<Session>>;
+
+    // Sealed secrets and signing keys
+    async fn secrets(&self, organization: &OrganizationId) -> StoreResult<Vec<Secret>>;
+    async fn secret(
+        &self,
+        organization: &OrganizationId,
+        id: &SecretId,
+    ) -> StoreResult<Option<Secret>>;
+    /// Those of all organizations whose key version is less than `key_version`
+    /// and whose id is greater than `after`, in the order of their ids.
+    async fn secrets_under(
+        &self,
+        key_version: u32,
+        after: Option<&SecretId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Secret>>;
+    /// How many secrets of all organizations each key version seals.
+    async fn secret_counts(&self) -> StoreResult<Vec<(u32, u64)>>;
+    /// Oldest first; retired ones too.
+    async fn signing_keys(&self) -> StoreResult<Vec<SigningKey>>;
 
     // Connections and their checks
     async fn connections(&self, organization: &OrganizationId) -> StoreResult<Vec<Connection>>;

@@ -9,17 +9,31 @@ use sqlx::{
 /// the database remembers its checksum and refuses to open.
 type Texts = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE: Texts = &[(
-    1,
-    "foundation",
-    include_str!("../migrations/sqlite/0001_foundation.sql"),
-)];
+const SQLITE: Texts = &[
+    (
+        1,
+        "foundation",
+        include_str!("../migrations/sqlite/0001_foundation.sql"),
+    ),
+    (
+        2,
+        "secrets",
+        include_str!("../migrations/sqlite/0002_secrets.sql"),
+    ),
+];
 
-const POSTGRES: Texts = &[(
-    1,
-    "foundation",
-    include_str!("../migrations/postgres/0001_foundation.sql"),
-)];
+const POSTGRES: Texts = &[
+    (
+        1,
+        "foundation",
+        include_str!("../migrations/postgres/0001_foundation.sql"),
+    ),
+    (
+        2,
+        "secrets",
+        include_str!("../migrations/postgres/0002_secrets.sql"),
+    ),
+];
 
 pub(crate) fn sqlite() -> Migrator {
     migrator(SQLITE)

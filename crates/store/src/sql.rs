@@ -6,7 +6,7 @@ use crate::{
     error::{corrupt, database},
     executor::{Executor, args},
     idempotency, journal, member, organization, plan, postgres, resource, retained, rollout,
-    session,
+    secret, session, signing_key,
     sqlite::{self, Place, Sqlite},
     statement::{self, Statement},
     token, unknown_engine, work,
@@ -28,7 +28,9 @@ use landfall_model::{
     resource::Resource,
     retained::Retained,
     rollout::Rollout,
+    secret::Secret,
     session::Session,
+    signing_key::SigningKey,
     store::{Idempotency, Store, StoreResult, Write},
     token::Token,
     work::{Job, Lease},
@@ -185,6 +187,35 @@ impl Store for SqlStore {
 
     async fn session_by_secret(&self, secret_hash: &Digest) -> StoreResult<Option<Session>> {
         read!(self, session::by_secret, secret_hash)
+    }
+
+    async fn secrets(&self, organization: &OrganizationId) -> StoreResult<Vec<Secret>> {
+        read!(self, secret::list, organization)
+    }
+
+    async fn secret(
+        &self,
+        organization: &OrganizationId,
+        id: &SecretId,
+    ) -> StoreResult<Option<Secret>> {
+        read!(self, secret::get, organization, id)
+    }
+
+    async fn secrets_under(
+        &self,
+        key_version: u32,
+        after: Option<&SecretId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Secret>> {
+        read!(self, secret::under, key_version, after, limit)
+    }
+
+    async fn secret_counts(&self) -> StoreResult<Vec<(u32, u64)>> {
+        read!(self, secret::counts)
+    }
+
+    async fn signing_keys(&self) -> StoreResult<Vec<SigningKey>> {
+        read!(self, signing_key::list)
     }
 
     async fn connections(&self, organization: &OrganizationId) -> StoreResult<Vec<Connection>> {

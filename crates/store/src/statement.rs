@@ -60,7 +60,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         crate::resource::STATEMENTS,
         crate::retained::STATEMENTS,
         crate::rollout::STATEMENTS,
+        crate::secret::STATEMENTS,
         crate::session::STATEMENTS,
+        crate::signing_key::STATEMENTS,
         crate::token::STATEMENTS,
         crate::work::STATEMENTS,
     ]

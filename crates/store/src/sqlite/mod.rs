@@ -175,7 +175,14 @@ mod tests {
             .unwrap();
         let mut explained = 0;
         for statement in crate::statement::all() {
-            if statement.operation == "list organizations" {
+            // The operator's questions, over all there is of what is few or in
+            // the order of an index.
+            let of_all = [
+                "list organizations",
+                "list signing keys",
+                "count secrets by key",
+            ];
+            if of_all.contains(&statement.operation) {
                 continue;
             }
             let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.sqlite));

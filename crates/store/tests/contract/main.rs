@@ -15,6 +15,7 @@ mod kill;
 mod locks;
 mod nouns;
 mod schema;
+mod secrets;
 mod tokens;
 mod unique;
 mod work;

@@ -16,7 +16,9 @@ pub mod names {
         member::Member,
         organization::Organization,
         plan::Plan,
+        secret::Secret,
         session::Session,
+        signing_key::SigningKey,
         store::{Idempotency, Store, StoreResult},
         token::Token,
         work::Job,
@@ -38,6 +40,11 @@ macro_rules! engine_store {
             async fn token(&self, _: &OrganizationId, _: &TokenId) -> StoreResult<Option<Token>> { unasked() }
             async fn token_by_secret(&self, _: &Digest) -> StoreResult<Option<Token>> { unasked() }
             async fn session_by_secret(&self, _: &Digest) -> StoreResult<Option<Session>> { unasked() }
+            async fn secrets(&self, _: &OrganizationId) -> StoreResult<Vec<Secret>> { unasked() }
+            async fn secret(&self, _: &OrganizationId, _: &SecretId) -> StoreResult<Option<Secret>> { unasked() }
+            async fn secrets_under(&self, _: u32, _: Option<&SecretId>, _: u32) -> StoreResult<Vec<Secret>> { unasked() }
+            async fn secret_counts(&self) -> StoreResult<Vec<(u32, u64)>> { unasked() }
+            async fn signing_keys(&self) -> StoreResult<Vec<SigningKey>> { unasked() }
             async fn connections(&self, _: &OrganizationId) -> StoreResult<Vec<Connection>> { unasked() }
             async fn connection(&self, _: &OrganizationId, _: &ConnectionId) -> StoreResult<Option<Connection>> { unasked() }
             async fn check_runs(&self, _: &OrganizationId, _: &ConnectionId, _: u32) -> StoreResult<Vec<CheckRun>> { unasked() }
