@@ -139,10 +139,12 @@ impl Cloud {
         self.post("faults", fault).await.map(drop)
     }
 
-    /// Faults that nothing has met yet.
-    pub async fn pending_faults(&self) -> anyhow::Result<usize> {
+    /// The operations of faults that nothing has met yet.
+    pub async fn pending_faults(&self) -> anyhow::Result<Vec<String>> {
         let answer = self.get("faults").await?;
-        Ok(answer["faults"].as_array().map_or(0, Vec::len))
+        let faults = answer["faults"].as_array().context("no faults")?;
+        let operation = |fault: &Value| fault["match"]["operation"].as_str().map(str::to_owned);
+        Ok(faults.iter().filter_map(operation).collect())
     }
 
     pub async fn advance(&self, seconds: u64) -> anyhow::Result<()> {
