@@ -11,6 +11,7 @@ mod cloudformation;
 mod config;
 mod console;
 mod faults;
+mod gcp;
 mod http;
 mod iam;
 mod issuers;

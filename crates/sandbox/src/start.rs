@@ -171,6 +171,7 @@ fn ready(world: &World, addr: SocketAddr) -> Value {
             "admin_url": format!("{endpoint}/_sandbox"),
             "regions": REGIONS.map(|(name, _)| name),
             "accounts": accounts,
-        }
+        },
+        "gcp": crate::gcp::ready(world, &endpoint),
     })
 }

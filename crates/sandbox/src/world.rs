@@ -6,7 +6,7 @@ use crate::faults::Faults;
 use crate::iam::{self, Caller};
 use crate::rng::Rng;
 use crate::wire::AwsError;
-use crate::{cloudcontrol, cloudformation};
+use crate::{cloudcontrol, cloudformation, gcp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub struct World {
     pub issuers: BTreeMap<String, String>,
     /// Objects served as from a bucket, by `bucket/key`.
     pub templates: BTreeMap<String, String>,
+    /// Google Cloud: its projects and what is in them.
+    pub(crate) gcp: gcp::State,
     /// Simulated time until a changed role or policy takes effect. A knob of
     /// the running process, not of the cloud: a restart brings its own.
     #[serde(skip)]
@@ -124,9 +126,11 @@ impl World {
             );
             accounts.insert(id.clone(), Account::new(id, role));
         }
+        let clock = SimClock::start(config.speed);
         Self {
             seed: config.seed,
-            clock: SimClock::start(config.speed),
+            gcp: gcp::State::create(config.seed, config.customers, clock.now()),
+            clock,
             rng,
             accounts,
             faults: Faults::default(),

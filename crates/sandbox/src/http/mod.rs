@@ -8,4 +8,5 @@ mod sigv4;
 mod templates;
 mod unsigned;
 
+pub(crate) use request::Captured;
 pub(crate) use server::{Server, settle};

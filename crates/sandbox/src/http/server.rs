@@ -4,7 +4,7 @@ use super::dispatch::{self, Outcome};
 use super::request::{BODY_LIMIT, Captured};
 use super::templates;
 use crate::shared::Shared;
-use crate::{admin, cloudcontrol, cloudformation, console, services};
+use crate::{admin, cloudcontrol, cloudformation, console, gcp, services};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{Response, StatusCode, header};
@@ -38,6 +38,7 @@ impl Server {
         let pages = axum::Router::new()
             .merge(admin::router(Arc::clone(&shared)))
             .merge(cloudcontrol::admin_router(Arc::clone(&shared)))
+            .merge(gcp::admin_router(Arc::clone(&shared)))
             .merge(console::router(Arc::clone(&shared)))
             .merge(services::router(Arc::clone(&shared)))
             .merge(templates::router(Arc::clone(&shared)));
@@ -92,7 +93,11 @@ impl Server {
             Ok(body) => body,
             Err(_) => return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
         };
-        match dispatch::call(&self.shared, &Captured::new(parts, body)).await {
+        let captured = Captured::new(parts, body);
+        if captured.path.starts_with("/gcp/") {
+            return gcp::answer(&self.shared, captured).await.ok_or(LostAnswer);
+        }
+        match dispatch::call(&self.shared, &captured).await {
             Outcome::Lost => Err(LostAnswer),
             Outcome::Answer {
                 rendered,

@@ -17,4 +17,5 @@ pub use context::Context;
 pub(crate) use state::host_and_path;
 pub use state::{
     ManagedPolicy, Moment, NewOidcProvider, NewPolicy, NewRole, OidcProvider, Role, State,
+    Versioned,
 };

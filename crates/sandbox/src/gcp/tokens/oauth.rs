@@ -1,0 +1,102 @@
+//! A service account's own signature: exchanged at the token endpoint, or used
+//! as the credential itself.
+
+use super::{HOUR, invalid_grant, issue, timely};
+use crate::gcp::access::Caller;
+use crate::gcp::call::{Answer, Call};
+use crate::gcp::error::Refusal;
+use crate::gcp::jwt::Unverified;
+use crate::gcp::state::{ServiceAccount, State};
+use serde_json::json;
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// What a token's `aud` may say (Google docs: "Using OAuth 2.0 for server to
+/// server applications"), its older addresses included.
+const AUDIENCES: [&str; 4] = [
+    "https://oauth2.googleapis.com/token",
+    "https://www.googleapis.com/oauth2/v4/token",
+    "https://www.googleapis.com/oauth2/v3/token",
+    "https://accounts.google.com/o/oauth2/token",
+];
+
+pub(super) fn token(call: &mut Call<'_, '_>) -> Answer {
+    if call.text("/grant_type") != GRANT {
+        return Err(Refusal::oauth(
+            400,
+            "unsupported_grant_type",
+            format!("Invalid grant_type: {}", call.text("/grant_type")),
+        ));
+    }
+    let unverified = Unverified::parse(call.text("/assertion"))
+        .map_err(|error| invalid_grant(format!("Invalid JWT: {error}")))?;
+    let account = verified(call.state(), &unverified).map_err(invalid_grant)?;
+    // From here on, the claims are the account's own words.
+    timely(
+        unverified.seconds("iat"),
+        unverified.seconds("exp"),
+        call.at.wall,
+    )
+    .map_err(invalid_grant)?;
+    if !AUDIENCES.contains(&unverified.claim("aud")) {
+        return Err(invalid_grant("Invalid JWT: Failed audience check."));
+    }
+    let subject = unverified.claim("sub");
+    if !subject.is_empty() && subject != account.email {
+        return Err(Refusal::oauth(
+            401,
+            "unauthorized_client",
+            "Client is unauthorized to retrieve access tokens using this method, or client not \
+             authorized for any of the scopes requested.",
+        ));
+    }
+    if unverified.claim("scope").is_empty() {
+        return Err(Refusal::oauth(
+            400,
+            "invalid_scope",
+            "Invalid OAuth scope or ID token audience provided.",
+        ));
+    }
+    let member = format!("serviceAccount:{}", account.email);
+    let wall = call.at.wall;
+    let token = issue(call.state_mut(), member, wall, HOUR);
+    Ok(json!({ "access_token": token, "expires_in": HOUR.as_secs() - 1, "token_type": "Bearer" }))
+}
+
+/// The account that signed a token with one of its keys.
+fn verified<'s>(state: &'s State, unverified: &Unverified) -> Result<&'s ServiceAccount, String> {
+    let (_, account) = state
+        .account(unverified.claim("iss"))
+        .ok_or("Invalid grant: account not found")?;
+    if account.disabled {
+        return Err("Invalid grant: account disabled".to_owned());
+    }
+    let signed = account.keys.iter().any(|(id, key)| {
+        !key.disabled
+            && unverified.kid.as_ref().is_none_or(|kid| kid == id)
+            && unverified.verified_by_key(&key.public)
+    });
+    if signed {
+        Ok(account)
+    } else {
+        Err("Invalid JWT Signature.".to_owned())
+    }
+}
+
+/// A JWT that a service account signed for one API, used without an exchange
+/// (Google docs: "Service account authorization without OAuth").
+pub(in crate::gcp) fn self_signed(call: &Call<'_, '_>, token: &str) -> Option<Caller> {
+    let unverified = Unverified::parse(token).ok()?;
+    let account = verified(call.state(), &unverified).ok()?;
+    timely(
+        unverified.seconds("iat"),
+        unverified.seconds("exp"),
+        call.at.wall,
+    )
+    .ok()?;
+    let audience = unverified.claim("aud").trim_end_matches('/');
+    let meant = audience == format!("https://{}.googleapis.com", call.service)
+        || !unverified.claim("scope").is_empty();
+    (meant && unverified.claim("sub") == account.email)
+        .then(|| Caller::new(format!("serviceAccount:{}", account.email)))
+}
