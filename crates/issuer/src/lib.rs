@@ -1,0 +1,24 @@
+//! Landfall as an OIDC issuer: signing keys and their rotation, the discovery
+//! document, the key set, and assertions that live for minutes.
+//!
+//! The keys' states are rows in the store, read anew for each assertion, so
+//! that every replica signs with the same key and a rotation that was killed
+//! goes on where it was. Private keys are sealed in the vault.
+
+mod documents;
+mod key;
+mod keys;
+mod rotation;
+mod token;
+mod url;
+
+pub use keys::KeyIssuer;
+pub use rotation::{RotateError, Step, Unseen, Witness};
+pub use url::{InvalidUrl, IssuerUrl};
+
+/// Where the discovery document is, below the issuer's URL (OpenID Connect
+/// Discovery 1.0, section 4).
+pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
+
+/// Where the key set is, below the issuer's URL.
+pub const JWKS_PATH: &str = "/.well-known/jwks.json";

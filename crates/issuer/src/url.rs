@@ -1,0 +1,93 @@
+/// The URL that an issuer may have in all three clouds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerUrl(String);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{url}' cannot be an issuer's URL: {reason}")]
+pub struct InvalidUrl {
+    pub url: String,
+    pub reason: &'static str,
+}
+
+impl IssuerUrl {
+    /// `https://host/path`, without port, query, fragment or trailing slash.
+    ///
+    /// AWS refuses ports and queries ("Create an OpenID Connect identity
+    /// provider in IAM"); all compare the `iss` claim with it byte for byte, so
+    /// there must be one way to write it.
+    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        let invalid = |reason| InvalidUrl {
+            url: text.chars().take(200).collect(),
+            reason,
+        };
+        let text = text.trim_end_matches('/');
+        let url = url::Url::parse(text).map_err(|_| invalid("it is no URL"))?;
+        if url.scheme() != "https" {
+            return Err(invalid("the clouds fetch its keys by https only"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("it holds a user name"));
+        }
+        if url.port().is_some() || text.contains("://") && authority(text).contains(':') {
+            return Err(invalid("AWS allows no port in it"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(invalid("it has a query or a fragment"));
+        }
+        if url.as_str().trim_end_matches('/') != text {
+            return Err(invalid(
+                "it is not written canonically (lower case host, no dots in the path)",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_way_to_write_it() {
+        for (text, read) in [
+            (
+                "https://landfall.example.com",
+                "https://landfall.example.com",
+            ),
+            (
+                "https://landfall.example.com/",
+                "https://landfall.example.com",
+            ),
+            (
+                "https://bucket.s3.eu-central-1.amazonaws.com/landfall/",
+                "https://bucket.s3.eu-central-1.amazonaws.com/landfall",
+            ),
+        ] {
+            assert_eq!(IssuerUrl::parse(text).unwrap().as_str(), read);
+        }
+        for text in [
+            "",
+            "landfall.example.com",
+            "http://landfall.example.com",
+            "http://127.0.0.1:7070",
+            "https://landfall.example.com:443",
+            "https://landfall.example.com:8443/x",
+            "https://user@landfall.example.com",
+            "https://landfall.example.com/?a=b",
+            "https://landfall.example.com/#top",
+            "https://Landfall.example.com",
+            "https://landfall.example.com/a/../b",
+        ] {
+            assert!(IssuerUrl::parse(text).is_err(), "{text}");
+        }
+    }
+}
