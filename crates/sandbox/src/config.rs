@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Config {
     /// Where to listen; port 0 takes a free one. Loopback only.
     pub listen: SocketAddr,
+    /// Where Azure listens, over https; port 0 takes a free one.
+    pub azure_listen: SocketAddr,
     /// How many simulated seconds pass in one second.
     pub speed: f64,
     /// Ids, keys and dice follow from it.
@@ -30,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            azure_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             speed: 1.0,
             seed: 1,
             iam_lag: Duration::ZERO,

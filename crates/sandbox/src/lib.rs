@@ -5,6 +5,7 @@
 
 mod account;
 mod admin;
+mod azure;
 mod clock;
 mod cloudcontrol;
 mod cloudformation;

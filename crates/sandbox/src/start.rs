@@ -1,5 +1,6 @@
 //! Starting and stopping a sandbox.
 
+use crate::azure;
 use crate::config::Config;
 use crate::http::Server;
 use crate::log::RequestLog;
@@ -28,6 +29,8 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    #[error("cannot start the simulated Azure")]
+    Azure(#[from] azure::StartError),
     #[error("cannot continue from the snapshot {}", path.display())]
     Snapshot {
         path: PathBuf,
@@ -52,6 +55,7 @@ pub struct Running {
     pub addr: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    azure: JoinHandle<()>,
 }
 
 impl Running {
@@ -61,6 +65,7 @@ impl Running {
         self.stop.send_replace(true);
         // A server that panicked has stopped too.
         let _ = self.server.await;
+        let _ = self.azure.await;
     }
 }
 
@@ -71,7 +76,7 @@ impl Running {
 /// cannot be read or written.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     check(&config)?;
-    let world = load(&config)?;
+    let mut world = load(&config)?;
     let log_path = config.snapshot.as_deref().map(snapshot::request_log_path);
     let log = RequestLog::open(log_path.clone()).map_err(|source| StartError::Write {
         path: log_path.unwrap_or_default(),
@@ -83,21 +88,30 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
-    let ready = ready(&world, addr);
+    let azure = azure::listen(&config, &mut world).await?;
+    let mut ready = ready(&world, addr);
+    ready["azure"] = azure.ready(&world.azure, &format!("http://{addr}"));
+    // The key and the port that were chosen just now.
+    save(&config, &world)?;
     let shared = Arc::new(Shared::new(config, addr, world, log));
     let (stop, stopped) = watch::channel(false);
+    let azure = tokio::spawn(azure.serve(Arc::clone(&shared), stopped.clone()));
     let server = tokio::spawn(Server::new(shared).run(listener, stopped));
     Ok(Running {
         ready,
         addr,
         stop,
         server,
+        azure,
     })
 }
 
 fn check(config: &Config) -> Result<(), StartError> {
     if !config.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(config.listen));
+    }
+    if !config.azure_listen.ip().is_loopback() {
+        return Err(StartError::NotLoopback(config.azure_listen));
     }
     if !(config.speed > 0.0 && config.speed <= 1e6) {
         return Err(StartError::Setting(
@@ -134,12 +148,18 @@ fn load(config: &Config) -> Result<World, StartError> {
         }
         None => World::create(config),
     };
-    // Also finds out now, not at the first change, whether it can be written.
-    snapshot::write(path, &world).map_err(|source| StartError::Write {
+    Ok(world)
+}
+
+/// Also finds out now, not at the first change, whether it can be written.
+fn save(config: &Config, world: &World) -> Result<(), StartError> {
+    let Some(path) = &config.snapshot else {
+        return Ok(());
+    };
+    snapshot::write(path, world).map_err(|source| StartError::Write {
         path: path.clone(),
         source,
-    })?;
-    Ok(world)
+    })
 }
 
 fn ready(world: &World, addr: SocketAddr) -> Value {

@@ -6,7 +6,7 @@ use crate::faults::Faults;
 use crate::iam::{self, Caller};
 use crate::rng::Rng;
 use crate::wire::AwsError;
-use crate::{cloudcontrol, cloudformation, gcp};
+use crate::{azure, cloudcontrol, cloudformation, gcp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub struct World {
     pub templates: BTreeMap<String, String>,
     /// Google Cloud: its projects and what is in them.
     pub(crate) gcp: gcp::State,
+    #[serde(default)]
+    pub azure: azure::Cloud,
     /// Simulated time until a changed role or policy takes effect. A knob of
     /// the running process, not of the cloud: a restart brings its own.
     #[serde(skip)]
@@ -130,6 +132,7 @@ impl World {
         Self {
             seed: config.seed,
             gcp: gcp::State::create(config.seed, config.customers, clock.now()),
+            azure: azure::Cloud::create(config.seed, config.customers, clock.wall()),
             clock,
             rng,
             accounts,
@@ -147,6 +150,8 @@ impl World {
     pub(crate) fn resume(&mut self, config: &Config) {
         self.clock.set_speed(config.speed);
         self.iam_lag = config.iam_lag;
+        let wall = self.clock.wall();
+        self.azure.populate(config.customers, wall);
     }
 
     pub fn now(&self) -> SimTime {

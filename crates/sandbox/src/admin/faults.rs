@@ -124,11 +124,14 @@ pub(super) async fn settings(
 pub(super) async fn reset(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, AdminError> {
     {
         let mut world = shared.world();
-        let fresh = World::create(&crate::Config {
+        let mut azure = std::mem::take(&mut world.azure);
+        let mut fresh = World::create(&crate::Config {
             seed: world.seed,
             customers: world.accounts.len().saturating_sub(1),
             ..shared.config.clone()
         });
+        azure.reset(fresh.seed, fresh.clock.wall());
+        fresh.azure = azure;
         *world = fresh;
     }
     shared.log.clear()?;

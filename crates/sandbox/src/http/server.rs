@@ -4,7 +4,7 @@ use super::dispatch::{self, Outcome};
 use super::request::{BODY_LIMIT, Captured};
 use super::templates;
 use crate::shared::Shared;
-use crate::{admin, cloudcontrol, cloudformation, console, gcp, services};
+use crate::{admin, azure, cloudcontrol, cloudformation, console, gcp, services};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{Response, StatusCode, header};
@@ -37,6 +37,7 @@ impl Server {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let pages = axum::Router::new()
             .merge(admin::router(Arc::clone(&shared)))
+            .merge(azure::admin_router(Arc::clone(&shared)))
             .merge(cloudcontrol::admin_router(Arc::clone(&shared)))
             .merge(gcp::admin_router(Arc::clone(&shared)))
             .merge(console::router(Arc::clone(&shared)))

@@ -1,0 +1,258 @@
+//! `/_sandbox/azure`: what a test does to Azure behind the clients' backs.
+//!
+//! | request | body |
+//! | --- | --- |
+//! | `POST issuers` | `{"url", "served_at"}`: documents of the canonical https issuer `url` are fetched from the loopback address `served_at`; null forgets it |
+//! | `POST settings` | `{"role_assignment_lag_seconds", "federated_credential_lag_seconds", "consent_lag_seconds", "secret_lag_seconds", "provider_registration_seconds"}`, simulated, each optional |
+//! | `POST redirect-uris` | `{"client_id", "redirect_uris": […]}` of an application |
+//! | `POST subscriptions` | `{"id", "enabled", "quota": {"cores": 10}}`, each but `id` optional |
+//! | `POST role-assignments` | `{"scope", "principal_id", "role"}` assigns a built-in role at once; `"delete": true` removes it |
+//! | `GET inventory` | tenants with their applications and principals, subscriptions, role assignments; no secret |
+
+use super::arm::{definition_named, scope_of_text};
+use super::state::RoleAssignment;
+use crate::admin::AdminError;
+use crate::shared::Shared;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+type Body<T> = Result<Json<T>, JsonRejection>;
+type Answer = Result<Json<Value>, AdminError>;
+
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/_sandbox/azure/issuers", post(issuers))
+        .route("/_sandbox/azure/settings", post(settings))
+        .route("/_sandbox/azure/redirect-uris", post(redirect_uris))
+        .route("/_sandbox/azure/subscriptions", post(subscriptions))
+        .route("/_sandbox/azure/role-assignments", post(role_assignments))
+        .route("/_sandbox/azure/inventory", get(inventory))
+        .with_state(shared)
+}
+
+fn refused(message: impl Into<String>) -> AdminError {
+    AdminError::Request(message.into())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Issuer {
+    url: String,
+    served_at: Option<String>,
+}
+
+async fn issuers(State(shared): State<Arc<Shared>>, body: Body<Issuer>) -> Answer {
+    let Json(Issuer { url, served_at }) = body?;
+    if !url.starts_with("https://") {
+        return Err(refused("an issuer's url begins with https://"));
+    }
+    let mut world = shared.world();
+    let Some(served_at) = served_at else {
+        world.azure.issuers.remove(&url);
+        return Ok(Json(json!({})));
+    };
+    let address = url::Url::parse(&served_at).map_err(|error| refused(error.to_string()))?;
+    let loopback = match address.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if !loopback || address.scheme() != "http" {
+        return Err(refused("served_at must be an http address on loopback"));
+    }
+    let served_at = served_at.trim_end_matches('/').to_owned();
+    world.azure.issuers.insert(url, served_at);
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    role_assignment_lag_seconds: Option<f64>,
+    federated_credential_lag_seconds: Option<f64>,
+    consent_lag_seconds: Option<f64>,
+    secret_lag_seconds: Option<f64>,
+    provider_registration_seconds: Option<f64>,
+}
+
+async fn settings(State(shared): State<Arc<Shared>>, body: Body<Settings>) -> Answer {
+    let Json(settings) = body?;
+    let mut world = shared.world();
+    let lags = &mut world.azure.lags;
+    for (lag, wanted) in [
+        (
+            &mut lags.role_assignment,
+            settings.role_assignment_lag_seconds,
+        ),
+        (
+            &mut lags.federated_credential,
+            settings.federated_credential_lag_seconds,
+        ),
+        (&mut lags.consent, settings.consent_lag_seconds),
+        (&mut lags.secret, settings.secret_lag_seconds),
+        (
+            &mut lags.provider_registration,
+            settings.provider_registration_seconds,
+        ),
+    ] {
+        if let Some(seconds) = wanted {
+            *lag =
+                Duration::try_from_secs_f64(seconds).map_err(|error| refused(error.to_string()))?;
+        }
+    }
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RedirectUris {
+    client_id: String,
+    redirect_uris: Vec<String>,
+}
+
+async fn redirect_uris(State(shared): State<Arc<Shared>>, body: Body<RedirectUris>) -> Answer {
+    let Json(wanted) = body?;
+    let mut world = shared.world();
+    let mut all = world
+        .azure
+        .tenants
+        .values_mut()
+        .flat_map(|tenant| tenant.applications.values_mut());
+    let application = all
+        .find(|application| application.app_id == wanted.client_id)
+        .ok_or_else(|| refused("there is no such application"))?;
+    application.redirect_uris = wanted.redirect_uris;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubscriptionChange {
+    id: String,
+    enabled: Option<bool>,
+    #[serde(default)]
+    quota: BTreeMap<String, u64>,
+}
+
+async fn subscriptions(
+    State(shared): State<Arc<Shared>>,
+    body: Body<SubscriptionChange>,
+) -> Answer {
+    let Json(change) = body?;
+    let mut world = shared.world();
+    let subscription = world
+        .azure
+        .subscriptions
+        .get_mut(&change.id)
+        .ok_or_else(|| refused("there is no such subscription"))?;
+    subscription.enabled = change.enabled.unwrap_or(subscription.enabled);
+    subscription.quota.extend(change.quota);
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assign {
+    scope: String,
+    principal_id: String,
+    role: String,
+    #[serde(default)]
+    delete: bool,
+}
+
+async fn role_assignments(State(shared): State<Arc<Shared>>, body: Body<Assign>) -> Answer {
+    let Json(assign) = body?;
+    let definition = definition_named(&assign.role)
+        .ok_or_else(|| refused("there is no built-in role of that name"))?
+        .name
+        .clone();
+    let mut world = shared.world();
+    let now = world.now();
+    let cloud = &mut world.azure;
+    let tenant = cloud
+        .tenants
+        .values()
+        .find(|tenant| tenant.principal_type(&assign.principal_id).is_some())
+        .ok_or_else(|| refused("there is no such principal"))?;
+    let kind = tenant
+        .principal_type(&assign.principal_id)
+        .unwrap_or("ServicePrincipal")
+        .to_owned();
+    let tenant = tenant.id.clone();
+    let scope = scope_of_text(&assign.scope);
+    if assign.delete {
+        cloud.assignments.retain(|_, one| {
+            one.scope != scope
+                || one.principal_id != assign.principal_id
+                || one.definition != definition
+        });
+        return Ok(Json(json!({})));
+    }
+    let name = cloud.uuid();
+    let id = format!(
+        "{}/providers/Microsoft.Authorization/roleAssignments/{name}",
+        assign.scope.trim_end_matches('/')
+    );
+    cloud.assignments.insert(
+        id.to_lowercase(),
+        RoleAssignment {
+            id: id.clone(),
+            name,
+            tenant,
+            scope,
+            definition,
+            principal_id: assign.principal_id,
+            principal_type: kind,
+            description: None,
+            condition: None,
+            condition_version: None,
+            created: now,
+            created_by: String::new(),
+            effective_at: now,
+        },
+    );
+    Ok(Json(json!({ "id": id })))
+}
+
+async fn inventory(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let world = shared.world();
+    let cloud = &world.azure;
+    let tenants: Vec<Value> = cloud
+        .tenants
+        .values()
+        .map(|tenant| {
+            json!({
+                "id": tenant.id,
+                "role": tenant.role,
+                "domains": tenant.domains,
+                "users": tenant.users.values().collect::<Vec<_>>(),
+                "applications": tenant.applications.values().map(|application| json!({
+                    "id": application.id,
+                    "app_id": application.app_id,
+                    "display_name": application.display_name,
+                    "secrets": application.secrets.iter().map(|secret| json!({
+                        "key_id": secret.key_id,
+                        "end": secret.end.iso8601(),
+                    })).collect::<Vec<_>>(),
+                    "federated": application.federated,
+                })).collect::<Vec<_>>(),
+                "principals": tenant.principals.values().collect::<Vec<_>>(),
+                "app_roles": tenant.app_roles.values().collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    Json(json!({
+        "tenants": tenants,
+        "subscriptions": cloud.subscriptions.values().collect::<Vec<_>>(),
+        "role_assignments": cloud.assignments.values().collect::<Vec<_>>(),
+        "resources": cloud.resources,
+    }))
+}
