@@ -106,7 +106,10 @@ impl Azure {
                 &self.text(&format!("/tenants/{index}/id")),
                 &[
                     ("grant_type", "client_credentials"),
-                    ("client_id", &self.text(&format!("/tenants/{index}/client_id"))),
+                    (
+                        "client_id",
+                        &self.text(&format!("/tenants/{index}/client_id")),
+                    ),
                     (
                         "client_secret",
                         &self.text(&format!("/tenants/{index}/client_secret")),
@@ -143,7 +146,15 @@ impl Azure {
 
     async fn users(&self, tenant: &str) -> (String, String) {
         let url = format!("http://{}/_sandbox/azure/inventory", self.running.addr);
-        let seen: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        let seen: Value = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
         let tenants = seen["tenants"].as_array().unwrap();
         let found = tenants.iter().find(|one| one["id"] == tenant).unwrap();
         let user = |administrator: bool| {
@@ -187,7 +198,10 @@ async fn consent_installs_the_application_and_errors_say_consent_too() {
         ("scope", "https://graph.microsoft.com/.default"),
     ];
     let (status, refused) = azure.token(&customer, &credentials).await;
-    assert_eq!((status, &refused["error_codes"]), (401, &json!([7_000_229])));
+    assert_eq!(
+        (status, &refused["error_codes"]),
+        (401, &json!([7_000_229]))
+    );
 
     let (administrator, reader) = azure.users(&customer).await;
     let url = azure.url(&format!("/{customer}/v2.0/adminconsent"));
@@ -226,7 +240,9 @@ async fn consent_installs_the_application_and_errors_say_consent_too() {
         let (_, answer) = azure.token(&customer, &credentials).await;
         answer["access_token"].as_str().unwrap().to_owned()
     };
-    let (status, domains) = azure.call("GET", &token, "/v1.0/domains", Value::Null).await;
+    let (status, domains) = azure
+        .call("GET", &token, "/v1.0/domains", Value::Null)
+        .await;
     assert_eq!(status, 200);
     assert_eq!(domains["value"][1]["id"], "customer1.example");
     // Consent to one tenant says nothing of another.
@@ -256,10 +272,16 @@ async fn a_sign_in_proves_who_may_manage_a_subscription() {
             ("client_id", client.as_str()),
             ("redirect_uri", back),
             ("response_type", "code"),
-            ("scope", "openid https://management.azure.com/user_impersonation"),
+            (
+                "scope",
+                "openid https://management.azure.com/user_impersonation",
+            ),
             ("state", "s"),
             ("nonce", "n"),
-            ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+            (
+                "code_challenge",
+                "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            ),
             ("code_challenge_method", "S256"),
             ("user", user),
         ];
@@ -278,9 +300,15 @@ async fn a_sign_in_proves_who_may_manage_a_subscription() {
         azure.token("organizations", &form).await
     };
     let one = code(&administrator).await;
-    assert_eq!(redeem(&one, "wrong").await.1["error_codes"], json!([501_481]));
+    assert_eq!(
+        redeem(&one, "wrong").await.1["error_codes"],
+        json!([501_481])
+    );
     // A wrong verifier has used the code up.
-    assert_eq!(redeem(&one, verifier).await.1["error_codes"], json!([70_008]));
+    assert_eq!(
+        redeem(&one, verifier).await.1["error_codes"],
+        json!([70_008])
+    );
 
     let subscriptions = async |user: &str| {
         let (status, answer) = redeem(&code(user).await, verifier).await;
@@ -313,10 +341,16 @@ impl Issuer {
                 "/.well-known/openid-configuration",
                 axum::routing::get(async move || axum::Json(document)),
             )
-            .route("/jwks.json", axum::routing::get(async move || axum::Json(set)));
+            .route(
+                "/jwks.json",
+                axum::routing::get(async move || axum::Json(set)),
+            );
         tokio::spawn(async move { axum::serve(listener, pages).await });
         azure
-            .admin("azure/issuers", json!({ "url": url, "served_at": served_at }))
+            .admin(
+                "azure/issuers",
+                json!({ "url": url, "served_at": served_at }),
+            )
             .await;
         Self {
             key,
@@ -345,7 +379,11 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 fn sign(key: &KeyPair, claims: &Value) -> String {
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "k1" });
-    let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+    let signed = format!(
+        "{}.{}",
+        encode(header.to_string()),
+        encode(claims.to_string())
+    );
     let mut signature = vec![0; key.public_modulus_len()];
     key.sign(
         &RSA_PKCS1_SHA256,
@@ -374,14 +412,24 @@ async fn federation_matches_exactly_and_verifies_the_signature() {
     let tenant = azure.text("/tenants/1/id");
     let graph = azure.first_token(1, GRAPH).await;
     let (_, application) = azure
-        .call("POST", &graph, "/v1.0/applications", json!({ "displayName": "landfall" }))
+        .call(
+            "POST",
+            &graph,
+            "/v1.0/applications",
+            json!({ "displayName": "landfall" }),
+        )
         .await;
     let (id, app_id) = (
         application["id"].as_str().unwrap().to_owned(),
         application["appId"].as_str().unwrap().to_owned(),
     );
     azure
-        .call("POST", &graph, "/v1.0/servicePrincipals", json!({ "appId": app_id }))
+        .call(
+            "POST",
+            &graph,
+            "/v1.0/servicePrincipals",
+            json!({ "appId": app_id }),
+        )
         .await;
     let audience = "api://AzureADTokenExchange";
     let ask = async |assertion: &str| {
@@ -403,31 +451,60 @@ async fn federation_matches_exactly_and_verifies_the_signature() {
     assert_eq!(ask(&good).await, (401, 70_025));
 
     azure
-        .admin("azure/settings", json!({ "federated_credential_lag_seconds": 120.0 }))
+        .admin(
+            "azure/settings",
+            json!({ "federated_credential_lag_seconds": 120.0 }),
+        )
         .await;
     let path = format!("/v1.0/applications/{id}/federatedIdentityCredentials");
     let credential = json!({ "name": "landfall", "issuer": url,
         "subject": "landfall:org:conn", "audiences": [audience] });
-    assert_eq!(azure.call("POST", &graph, &path, credential.clone()).await.0, 201);
+    assert_eq!(
+        azure
+            .call("POST", &graph, &path, credential.clone())
+            .await
+            .0,
+        201
+    );
     let twin = json!({ "name": "twin", "issuer": url,
         "subject": "landfall:org:conn", "audiences": [audience] });
     assert_eq!(azure.call("POST", &graph, &path, twin).await.0, 409);
     assert_eq!(ask(&good).await, (401, 70_021), "not known everywhere yet");
-    azure.admin("clock", json!({ "advance_seconds": 121 })).await;
+    azure
+        .admin("clock", json!({ "advance_seconds": 121 }))
+        .await;
     assert_eq!(ask(&good).await.0, 200);
 
     let stranger = Issuer::start(&azure, "https://stranger.example").await;
     let forged = {
         let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
-        let copy = Issuer { key, url: url.to_owned() };
+        let copy = Issuer {
+            key,
+            url: url.to_owned(),
+        };
         copy.assertion("landfall:org:conn", audience, 900)
     };
     for (assertion, code) in [
-        (stranger.assertion("landfall:org:conn", audience, 900), 700_211),
-        (issuer.assertion("landfall:org:conn", "api://other", 900), 700_212),
-        (issuer.assertion("landfall:org:other", audience, 900), 700_213),
-        (issuer.assertion("LANDFALL:org:conn", audience, 900), 700_213),
-        (issuer.assertion("landfall:org:conn", audience, -400), 700_024),
+        (
+            stranger.assertion("landfall:org:conn", audience, 900),
+            700_211,
+        ),
+        (
+            issuer.assertion("landfall:org:conn", "api://other", 900),
+            700_212,
+        ),
+        (
+            issuer.assertion("landfall:org:other", audience, 900),
+            700_213,
+        ),
+        (
+            issuer.assertion("LANDFALL:org:conn", audience, 900),
+            700_213,
+        ),
+        (
+            issuer.assertion("landfall:org:conn", audience, -400),
+            700_024,
+        ),
         (forged, 700_027),
     ] {
         assert_eq!(ask(&assertion).await, (401, code));
@@ -440,15 +517,34 @@ async fn faults_and_the_request_log_know_azure() {
     let token = azure.first_token(1, ARM).await;
     let path = "/subscriptions?api-version=2022-12-01";
     azure
-        .admin("faults", json!({ "kind": "throttle", "match": { "service": "arm" } }))
+        .admin(
+            "faults",
+            json!({ "kind": "throttle", "match": { "service": "arm" } }),
+        )
         .await;
     let (status, answer) = azure.call("GET", &token, path, Value::Null).await;
-    assert_eq!((status, &answer["error"]["code"]), (429, &json!("SubscriptionRequestsThrottled")));
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (429, &json!("SubscriptionRequestsThrottled"))
+    );
     assert_eq!(azure.call("GET", &token, path, Value::Null).await.0, 200);
-    let graph = azure.call("GET", &token, "/v1.0/domains", Value::Null).await;
+    let graph = azure
+        .call("GET", &token, "/v1.0/domains", Value::Null)
+        .await;
     assert_eq!(graph.0, 401, "a token for another audience");
-    let url = format!("http://{}/_sandbox/requests?service=arm", azure.running.addr);
-    let log: Value = azure.http.get(url).send().await.unwrap().json().await.unwrap();
+    let url = format!(
+        "http://{}/_sandbox/requests?service=arm",
+        azure.running.addr
+    );
+    let log: Value = azure
+        .http
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let log = log["requests"].as_array().unwrap();
     assert_eq!(log.len(), 2);
     assert_eq!(log[0]["fault"], "throttle");

@@ -2,7 +2,7 @@
 
 use super::state::Cloud;
 use aws_lc_rs::digest;
-use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
@@ -140,7 +140,7 @@ impl Cloud {
     pub(super) fn signer(&mut self) -> Result<Arc<Signer>, KeyError> {
         if self.signing_key.is_none() {
             let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError)?;
-            let der = aws_lc_rs::encoding::Pkcs8V1Der::from(pair.as_der().map_err(|_| KeyError)?);
+            let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeyError)?;
             self.signing_key = Some(STANDARD.encode(der.as_ref()));
         }
         parsed(self.signing_key.as_deref().unwrap_or_default())

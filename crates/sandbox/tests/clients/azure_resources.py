@@ -18,7 +18,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import ClientSecretCredential
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.compute import ComputeManagementClient
-from azure.mgmt.managementgroups import ManagementGroupsAPI
+from azure.mgmt.managementgroups import ManagementGroupsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.subscriptions import SubscriptionClient
 import requests
@@ -45,7 +45,7 @@ class Clients:
         self.roles = AuthorizationManagementClient(credential, sub, **options)
         self.subscriptions = SubscriptionClient(credential, **options)
         self.compute = ComputeManagementClient(credential, sub, **options)
-        self.groups = ManagementGroupsAPI(credential, **options)
+        self.groups = ManagementGroupsMgmtClient(credential, **options)
 
 
 def refused(code, call, *arguments, **named):
@@ -80,7 +80,7 @@ owner.resources.resource_groups.create_or_update("lf", {"location": "West Europe
 account = f"{scope}/resourceGroups/lf/providers/Microsoft.Storage/storageAccounts/lfstore"
 storage = {"location": "westeurope", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
 make = lambda who, id=account: who.resources.resources.begin_create_or_update_by_id(
-    id, "2023-05-01", dict(storage)).result()
+    id, dict(storage), api_version="2023-05-01").result()
 refused("MissingSubscriptionRegistration", make, owner)
 admin("settings", {"provider_registration_seconds": 1})
 state = owner.resources.providers.register("Microsoft.Storage").registration_state
@@ -157,7 +157,7 @@ assert [p.not_actions for p in mine] == [["Microsoft.Storage/storageAccounts/del
 provisioner.resources.resource_groups.create_or_update("lf2", {"location": "westeurope"})
 make(provisioner)
 remove = lambda who, id=account: who.resources.resources.begin_delete_by_id(
-    id, "2023-05-01").result()
+    id, api_version="2023-05-01").result()
 refused("AuthorizationFailed", remove, provisioner)
 lock = f"{account}/providers/Microsoft.Authorization/locks/landfall"
 locks = f"{ready['resource_manager']}{lock}?api-version=2020-05-01"

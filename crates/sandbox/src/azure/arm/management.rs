@@ -248,5 +248,15 @@ pub(super) fn move_subscription(
         .get_mut(subscription)
         .ok_or_else(|| missing(subscription))?;
     name.clone_into(&mut found.management_group);
-    Ok(Answer::empty(204))
+    Ok(Answer::ok(json!({
+        "id": format!("{}/subscriptions/{subscription}", id(name)),
+        "type": "Microsoft.Management/managementGroups/subscriptions",
+        "name": subscription,
+        "properties": {
+            "tenant": found.tenant,
+            "displayName": found.display_name,
+            "parent": { "id": id(name) },
+            "state": "Active",
+        },
+    })))
 }

@@ -106,9 +106,10 @@ fn by_certificate(
     audiences: &[String],
 ) -> Result<(), Failure> {
     let header = &unverified.header;
-    let thumbprint = |der: &[u8]| {
-        header["x5t#S256"] == sha256_url(der).as_str() || header["x5t"] == sha1_url(der).as_str()
-    };
+    // MSAL pads them, others do not.
+    let says = |name: &str| text(header, name).trim_end_matches('=');
+    let thumbprint =
+        |der: &[u8]| says("x5t#S256") == sha256_url(der) || says("x5t") == sha1_url(der);
     let certificate = application.certificates.iter().find_map(|certificate| {
         let der = STANDARD.decode(&certificate.der).ok()?;
         thumbprint(&der).then_some((certificate, der))

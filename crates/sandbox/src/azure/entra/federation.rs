@@ -50,7 +50,9 @@ pub(in super::super) async fn foreign_keys(
         if !federated {
             return Keys::NotNeeded;
         }
-        world.azure.issuers.get(&issuer).cloned()
+        // An issuer may be served elsewhere for Azure alone.
+        let served_at = world.azure.issuers.get(&issuer);
+        served_at.or_else(|| world.issuers.get(&issuer)).cloned()
     };
     let Some(served_at) = served_at else {
         let why = "no address is known for it: POST /_sandbox/azure/issuers".to_owned();
