@@ -153,7 +153,8 @@ fn by_certificate(
 
 fn in_time(context: &Context, claims: &Value) -> Result<(), Failure> {
     let now = context.moment.wall.unix_seconds();
-    let number = |name: &str| claims[name].as_i64();
+    // MSAL writes fractions of seconds.
+    let number = |name: &str| claims[name].as_f64().map(|seconds| seconds as i64);
     let expires = number("exp").ok_or_else(|| {
         invalid(
             50_027,
