@@ -148,6 +148,7 @@ with tempfile.NamedTemporaryFile(suffix=".pem") as file:
         raise AssertionError("an unknown certificate was accepted")
     graph("PATCH", f"applications/{app['id']}", 204, {"keyCredentials": [{
         "type": "AsymmetricX509Cert", "usage": "Verify", "key": base64.b64encode(der).decode()}]})
+    by_certificate()
 
 # Deleted, it is kept for 30 days; its principal is not.
 graph("DELETE", f"applications/{app['id']}", 204)
