@@ -81,7 +81,7 @@ fn both_roles_refuse_a_missing_and_a_wrong_external_id() {
         version: 1,
     };
     let operator = account(&ready, "operator");
-    let principal = ServerPrincipal {
+    let principal = ServerPrincipal::Aws {
         arn: operator["principal_arn"].as_str().unwrap().to_owned(),
     };
     let spec = landfall_plan::policy::aws::grant(&connection, &principal).unwrap();

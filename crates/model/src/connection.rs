@@ -55,19 +55,29 @@ impl std::fmt::Display for Cloud {
 #[schema(as = ConnectionMethod)]
 pub enum Method {
     AssumeRole,
+    /// By a token that this server signs: nothing secret is stored anywhere.
+    Oidc,
 }
 
 impl Method {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AssumeRole => "assume-role",
+            Self::Oidc => "oidc",
         }
     }
 
     pub const fn cloud(self) -> Cloud {
         match self {
-            Self::AssumeRole => Cloud::Aws,
+            Self::AssumeRole | Self::Oidc => Cloud::Aws,
         }
+    }
+
+    /// The method of a cloud that has this name.
+    pub fn parse(cloud: Cloud, name: &str) -> Option<Self> {
+        [Self::AssumeRole, Self::Oidc]
+            .into_iter()
+            .find(|method| method.cloud() == cloud && method.as_str() == name)
     }
 }
 
@@ -351,6 +361,23 @@ impl Connection {
 
     pub fn boundary_policy_arn(&self) -> String {
         self.policy_arn(&self.boundary_policy_name())
+    }
+
+    /// The `sub` of this connection's assertions: ids that never change and are
+    /// never given again, so that no other connection can be taken for it.
+    pub fn federation_subject(&self) -> String {
+        format!("landfall:{}:{}", self.organization_id, self.id)
+    }
+
+    /// The OIDC provider of the account that stands for the issuer with this
+    /// URL. An account has one per URL, whoever made it.
+    pub fn oidc_provider_arn(&self, issuer_url: &str) -> String {
+        format!(
+            "arn:{}:iam::{}:oidc-provider/{}",
+            self.partition.as_str(),
+            self.account_id,
+            issuer_url.strip_prefix("https://").unwrap_or(issuer_url)
+        )
     }
 
     /// The stack that the quick-create link and the commands make.

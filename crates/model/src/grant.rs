@@ -5,12 +5,35 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The audience of assertions for AWS (AWS docs: "Create an OpenID Connect
+/// identity provider in IAM").
+pub const AWS_AUDIENCE: &str = "sts.amazonaws.com";
+
 /// The identity of the server itself: whom the customer's roles trust.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ServerPrincipal {
-    /// ARN for the trust policy's `Principal.AWS`: a role or user of the
-    /// operator (`arn:aws:iam::…:role/…`), never a session's ARN.
-    pub arn: String,
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ServerPrincipal {
+    /// A principal of AWS.
+    Aws {
+        /// ARN for the trust policy's `Principal.AWS`: a role or user of the
+        /// operator (`arn:aws:iam::…:role/…`), never a session's ARN.
+        arn: String,
+    },
+    /// The issuer of this server's assertions.
+    Issuer {
+        /// `https://…`, without port, query and trailing slash.
+        url: String,
+    },
+}
+
+impl ServerPrincipal {
+    /// The ARN or the URL.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Aws { arn } => arn,
+            Self::Issuer { url } => url,
+        }
+    }
 }
 
 /// Which of the two keys of a grant.
@@ -106,7 +129,8 @@ pub struct GrantSpec {
 pub struct GrantGuide {
     pub version: u32,
     pub digest: Digest,
-    /// Whom the roles will trust.
+    /// Whom the roles will trust: this server's role or user, or with `oidc` the
+    /// provider in the account that stands for this server's issuer.
     pub principal_arn: String,
     pub external_id: String,
     /// One click; absent when the operator has no template bucket.

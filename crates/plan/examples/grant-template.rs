@@ -136,7 +136,7 @@ fn retained(
 fn run() -> Result<String, String> {
     let options = options()?;
     let connection = connection(&options)?;
-    let principal = ServerPrincipal {
+    let principal = ServerPrincipal::Aws {
         arn: options.principal,
     };
     let grant = aws::grant(&connection, &principal).map_err(|error| error.to_string())?;

@@ -2,7 +2,7 @@ use super::{is_open, refuse_taken_name, regions};
 use crate::{Actor, App, Permission, audit, cloud, failed, members::limit_reached, names};
 use landfall_model::{
     Code, Error,
-    connection::{AccountId, Connection, Method, Partition, State},
+    connection::{AccountId, Cloud, Connection, Method, Partition, State},
     connector::Availability,
     error::Result,
     grant::GrantGuide,
@@ -133,17 +133,15 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
         )
         .with_violation("account_id", format!("{error}"), None)
     })?;
-    let method = match new.method.as_deref() {
-        None | Some("assume-role") => Method::AssumeRole,
-        Some(_) => {
-            return Err(Error::new(
-                Code::ConnectionMethodUnavailable,
-                "this server does not know that method",
-                "use 'assume-role'",
-            )
-            .with_violation("method", "is unknown", None));
-        }
-    };
+    let named = new.method.as_deref().unwrap_or("assume-role");
+    let method = Method::parse(Cloud::Aws, named).ok_or_else(|| {
+        Error::new(
+            Code::ConnectionMethodUnavailable,
+            "this server does not know that method",
+            "use 'oidc' or 'assume-role'",
+        )
+        .with_violation("method", "is unknown", None)
+    })?;
     let partition: Partition = new
         .partition
         .as_deref()

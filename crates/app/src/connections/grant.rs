@@ -81,7 +81,7 @@ pub(super) async fn spec(
             )
         })?;
     let spec = match connection.method {
-        Method::AssumeRole => policy::aws::grant(connection, &principal),
+        Method::AssumeRole | Method::Oidc => policy::aws::grant(connection, &principal),
     }
     .map_err(|error| {
         Error::new(

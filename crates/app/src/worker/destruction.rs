@@ -76,7 +76,9 @@ async fn reaper(
         .connector(connection.method)
         .map_err(|error| unavailable(error.detail))?;
     let session_policy = match connection.method {
-        Method::AssumeRole => policy::aws::reaper_session_policy(retained, connection.partition),
+        Method::AssumeRole | Method::Oidc => {
+            policy::aws::reaper_session_policy(retained, connection.partition)
+        }
     }
     .map_err(|error| unavailable(error.to_string()))?;
     app.ask(

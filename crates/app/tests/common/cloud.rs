@@ -188,7 +188,7 @@ impl Connector for FakeCloud {
     }
 
     async fn principal(&self) -> Result<ServerPrincipal, Failure> {
-        Ok(ServerPrincipal {
+        Ok(ServerPrincipal::Aws {
             arn: "arn:aws:iam::999999999999:role/landfall-server".to_owned(),
         })
     }
@@ -202,7 +202,7 @@ impl Connector for FakeCloud {
         GrantGuide {
             version: spec.version,
             digest: Digest::of_json(&spec.template).unwrap(),
-            principal_arn: principal.arn.clone(),
+            principal_arn: principal.as_str().to_owned(),
             external_id: connection.external_id.clone(),
             quick_create: QuickCreate::Unavailable {
                 reason: "no template bucket".to_owned(),

@@ -133,7 +133,7 @@ impl Connector for AssumeRoleConnector {
 
     async fn principal(&self) -> Result<ServerPrincipal, Failure> {
         match self.server.known().await {
-            Ok(server) => Ok(ServerPrincipal {
+            Ok(server) => Ok(ServerPrincipal::Aws {
                 arn: server.principal_arn,
             }),
             Err(error) => Err(error.failure()),

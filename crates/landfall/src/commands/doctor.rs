@@ -185,7 +185,7 @@ async fn aws(config: &Config) -> Vec<Finding> {
         Availability::Available => {
             let found = connector.principal().await.map_or_else(
                 |failure| failure.to_string(),
-                |principal| format!("customers' roles will trust {}", principal.arn),
+                |principal| format!("customers' roles will trust {}", principal.as_str()),
             );
             finding("aws.identity", Outcome::Ok, found, "")
         }

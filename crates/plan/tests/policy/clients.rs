@@ -59,9 +59,9 @@ fn linters_find_nothing_in_any_partition() {
         let mut connection = connection();
         connection.partition = partition;
         connection.with_reaper = with_reaper;
-        let principal = ServerPrincipal {
+        let principal = ServerPrincipal::Aws {
             arn: principal()
-                .arn
+                .as_str()
                 .replace("arn:aws:", &format!("arn:{}:", partition.as_str())),
         };
         let grant = aws::grant(&connection, &principal).unwrap();
@@ -69,6 +69,9 @@ fn linters_find_nothing_in_any_partition() {
         let grant = written(&name, &serde_json::to_string(&grant).unwrap());
         run(&python, "lint_grant.py", &[&grant]);
     }
+    let grant = aws::grant(&keyless(), &issuer()).unwrap();
+    let grant = written("grant-oidc.json", &serde_json::to_string(&grant).unwrap());
+    run(&python, "lint_grant.py", &[&grant]);
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn everything_fits_what_iam_and_cloudformation_take() {
             connection.partition = partition;
             connection.regions = regions.clone();
             connection.external_id = "x".repeat(1_224);
-            let principal = ServerPrincipal {
+            let principal = ServerPrincipal::Aws {
                 arn: format!(
                     "arn:{}:iam::210987654321:role/{}",
                     partition.as_str(),
@@ -440,7 +440,7 @@ fn the_template_makes_exactly_the_computed_roles_and_policies() {
     }
     assert_eq!(resources.len(), expected, "IAM roles and policies only");
     let parameters = &grant.template["Parameters"];
-    assert_eq!(parameters["PrincipalArn"]["Default"], principal().arn);
+    assert_eq!(parameters["PrincipalArn"]["Default"], principal().as_str());
     assert_eq!(
         parameters["ExternalId"]["Default"],
         connection().external_id
@@ -460,13 +460,13 @@ fn a_principal_that_a_trust_policy_cannot_name_is_refused() {
         "arn:aws:iam::*:role/landfall",
         "arn:aws:iam::21098765432:role/landfall",
     ] {
-        let refused = aws::grant(&connection(), &ServerPrincipal { arn: arn.into() });
+        let refused = aws::grant(&connection(), &ServerPrincipal::Aws { arn: arn.into() });
         assert!(
             matches!(refused, Err(PolicyError::Principal { .. })),
             "{arn}"
         );
     }
-    let elsewhere = ServerPrincipal {
+    let elsewhere = ServerPrincipal::Aws {
         arn: "arn:aws-cn:iam::210987654321:role/landfall".into(),
     };
     assert!(matches!(

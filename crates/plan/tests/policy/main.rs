@@ -8,6 +8,7 @@ mod blueprint;
 mod clients;
 mod docs;
 mod grant;
+mod keyless;
 mod questions;
 mod refused;
 mod session;
@@ -52,8 +53,21 @@ fn connection() -> Connection {
 }
 
 fn principal() -> ServerPrincipal {
-    ServerPrincipal {
+    ServerPrincipal::Aws {
         arn: "arn:aws:iam::210987654321:role/landfall-server".into(),
+    }
+}
+
+fn issuer() -> ServerPrincipal {
+    ServerPrincipal::Issuer {
+        url: "https://id.landfall.example/acme".into(),
+    }
+}
+
+fn keyless() -> Connection {
+    Connection {
+        method: Method::Oidc,
+        ..connection()
     }
 }
 

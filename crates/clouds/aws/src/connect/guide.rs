@@ -48,7 +48,10 @@ pub(crate) fn write(
     GrantGuide {
         version: spec.version,
         digest: Digest::of_json(spec).expect("a grant is strings, numbers and JSON values"),
-        principal_arn: principal.arn.clone(),
+        principal_arn: match principal {
+            ServerPrincipal::Aws { arn } => arn.clone(),
+            ServerPrincipal::Issuer { url } => connection.oidc_provider_arn(url),
+        },
         external_id: connection.external_id.clone(),
         quick_create,
         template_path: format!("/api/v1/connections/{}/template", connection.id),
@@ -63,6 +66,10 @@ pub(crate) fn write(
 /// already, left by a stack that was deleted.
 const EXISTING_BOUNDARY: &str = "ExistingBoundary";
 
+/// The same of the OpenID Connect provider, which all connections of an account
+/// share.
+const EXISTING_PROVIDER: &str = "ExistingProvider";
+
 /// What every way needs to know.
 struct Context<'a> {
     connection: &'a Connection,
@@ -74,6 +81,14 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The issuer's URL, where the roles trust one.
+    fn issuer(&self) -> Option<&str> {
+        match self.principal {
+            ServerPrincipal::Issuer { url } => Some(url),
+            ServerPrincipal::Aws { .. } => None,
+        }
+    }
+
     /// The template's parameters that need a value from us: those without a
     /// default, as far as we know what they mean.
     fn parameters(&self) -> Vec<(String, String)> {
@@ -90,9 +105,11 @@ impl Context<'_> {
             .filter_map(|(name, declaration)| {
                 let value = match name.as_str() {
                     "ExternalId" => self.connection.external_id.clone(),
-                    "PrincipalArn" => self.principal.arn.clone(),
+                    "PrincipalArn" => self.principal.as_str().to_owned(),
                     "RoleSuffix" => self.connection.role_suffix().to_owned(),
-                    EXISTING_BOUNDARY if self.connection.grant_version.is_some() => {
+                    EXISTING_BOUNDARY | EXISTING_PROVIDER
+                        if self.connection.grant_version.is_some() =>
+                    {
                         "yes".to_owned()
                     }
                     _ => return None,

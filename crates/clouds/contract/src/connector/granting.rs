@@ -5,14 +5,17 @@ use landfall_model::{
     connection::State,
     connector::{Availability, Detection},
     driver::FailureKind,
-    grant::Identity,
+    grant::{Identity, ServerPrincipal},
 };
 
 pub(super) async fn it_is_available_and_has_a_principal(harness: &dyn Harness) -> Support {
     let connector = harness.connector();
     assert_eq!(connector.availability().await, Availability::Available);
     let principal = connector.principal().await.expect("it has an identity");
-    assert!(!principal.arn.contains(":assumed-role/"), "{principal:?}");
+    assert!(
+        !principal.as_str().contains(":assumed-role/"),
+        "{principal:?}"
+    );
     Support::Done
 }
 
@@ -182,7 +185,13 @@ pub(super) async fn the_guide_names_what_it_must(harness: &dyn Harness) -> Suppo
     let guide = connector.guide(&connection, &spec, &principal);
     assert_eq!(guide.version, spec.version);
     assert_eq!(guide.external_id, connection.external_id);
-    assert_eq!(guide.principal_arn, principal.arn);
+    assert_eq!(
+        guide.principal_arn,
+        match &principal {
+            ServerPrincipal::Aws { arn } => arn.clone(),
+            ServerPrincipal::Issuer { url } => connection.oidc_provider_arn(url),
+        }
+    );
     for commands in [&guide.cloudformation_commands, &guide.iam_commands] {
         assert!(commands.contains(connection.account_id.as_str()));
         assert!(commands.contains(&connection.external_id));

@@ -5,6 +5,14 @@ use landfall_model::grant::Identity;
 pub enum PolicyError {
     /// A trust policy names a role or a user, never a session or a whole
     /// account.
+    /// The connection's method trusts something else.
+    #[error("a connection by {method} cannot trust {principal}")]
+    PrincipalKind {
+        method: &'static str,
+        principal: String,
+    },
+    #[error("AWS cannot trust the issuer {url}: {reason}")]
+    Issuer { url: String, reason: &'static str },
     #[error("the server's identity {arn} is not an IAM role or user that a trust policy can name")]
     Principal { arn: String },
     #[error("the server's identity {arn} cannot be trusted from the partition {partition}")]

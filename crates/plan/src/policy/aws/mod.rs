@@ -12,6 +12,7 @@ mod session;
 mod statement;
 mod tables;
 mod template;
+mod trust;
 
 pub use error::PolicyError;
 pub use refused::{Operation, refused_change};
@@ -34,8 +35,7 @@ pub fn grant(
     connection: &Connection,
     principal: &ServerPrincipal,
 ) -> Result<GrantSpec, PolicyError> {
-    roles::check_principal(connection, principal)?;
-    roles::check_external_id(&connection.external_id)?;
+    let trust = trust::Trust::of(connection, principal)?;
     let place = Place::of(connection)?;
     let boundary = boundary(connection, &place)?;
     let identities: &[Identity] = if connection.with_reaper {
@@ -45,11 +45,11 @@ pub fn grant(
     };
     let roles = identities
         .iter()
-        .map(|identity| roles::role(connection, principal, &place, *identity))
+        .map(|identity| roles::role(connection, &trust, &place, *identity))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(GrantSpec {
         version: GRANT_VERSION,
-        template: template::template(connection, principal, &roles, &boundary)?,
+        template: template::template(connection, &trust, &roles, &boundary)?,
         permissions: questions::groups(&place, connection.with_reaper),
         boundary,
         roles,

@@ -1,9 +1,9 @@
 //! The CloudFormation template that makes a grant.
 
-use super::{GRANT_VERSION, PolicyError, roles::trust};
+use super::{GRANT_VERSION, PolicyError, trust::Trust};
 use landfall_model::{
     connection::Connection,
-    grant::{Identity, PolicyDocument, RoleSpec, ServerPrincipal},
+    grant::{AWS_AUDIENCE, Identity, PolicyDocument, RoleSpec},
 };
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ const TEMPLATE_BODY: usize = 51_200;
 /// make it again, which `ExistingBoundary` says.
 pub(super) fn template(
     connection: &Connection,
-    principal: &ServerPrincipal,
+    trust: &Trust<'_>,
     roles: &[RoleSpec],
     boundary: &PolicyDocument,
 ) -> Result<Value, PolicyError> {
@@ -60,8 +60,7 @@ pub(super) fn template(
                     "RoleName": role.name,
                     "Description": role.description,
                     "MaxSessionDuration": role.max_session,
-                    "AssumeRolePolicyDocument":
-                        trust(json!({ "Ref": "PrincipalArn" }), json!({ "Ref": "ExternalId" })),
+                    "AssumeRolePolicyDocument": trust.in_template(),
                     "ManagedPolicyArns": attached,
                     "Tags": tags,
                 },
@@ -75,6 +74,28 @@ pub(super) fn template(
             ),
         );
     }
+    let trusted = Trusted::of(trust);
+    resources.extend(trusted.resources);
+    outputs.extend(trusted.outputs);
+    let mut parameters = trusted.parameters;
+    parameters.insert(
+        "ExistingBoundary".into(),
+        existing(&format!("policy {}", boundary.name)),
+    );
+    let mut labels = trusted.labels;
+    labels.insert(
+        "ExistingBoundary".into(),
+        json!({ "default": "The boundary policy is there already" }),
+    );
+    let mut conditions = trusted.conditions;
+    conditions.insert("MakeBoundary".into(), unless("ExistingBoundary"));
+    let mut groups = trusted.groups;
+    let mut kept = trusted.kept;
+    kept.push("ExistingBoundary");
+    groups.push(json!({
+        "Label": { "default": "If access was granted before" },
+        "Parameters": kept,
+    }));
     let template = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": format!(
@@ -97,52 +118,12 @@ pub(super) fn template(
                     .collect::<Map<String, Value>>(),
             },
             "AWS::CloudFormation::Interface": {
-                "ParameterGroups": [{
-                    "Label": { "default": "Who gets access (leave as it is)" },
-                    "Parameters": ["PrincipalArn", "ExternalId"],
-                }, {
-                    "Label": { "default": "If access was granted before" },
-                    "Parameters": ["ExistingBoundary"],
-                }],
-                "ParameterLabels": {
-                    "PrincipalArn": { "default": "The Landfall server" },
-                    "ExternalId": { "default": "External id of this connection" },
-                    "ExistingBoundary": { "default": "The boundary policy is there already" },
-                },
+                "ParameterGroups": groups,
+                "ParameterLabels": labels,
             },
         },
-        "Parameters": {
-            "PrincipalArn": {
-                "Type": "String",
-                "Description": "The role or user of the Landfall server that may assume the roles.",
-                "Default": principal.arn,
-                "AllowedPattern": r"^arn:aws(-us-gov|-cn)?:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]+$",
-                "ConstraintDescription":
-                    "the ARN of one IAM role or user: not of a session, not of a whole account",
-            },
-            "ExternalId": {
-                "Type": "String",
-                "Description": "Made by Landfall for this connection. With another one the checks fail.",
-                "Default": connection.external_id,
-                "MinLength": 2,
-                "MaxLength": 1224,
-                "AllowedPattern": r"^[A-Za-z0-9_+=,.@:/-]+$",
-                "ConstraintDescription":
-                    "the external id that Landfall shows for this connection",
-            },
-            "ExistingBoundary": {
-                "Type": "String",
-                "Description": format!(
-                    "Is the policy {} left from an earlier stack? Deleting a stack keeps it.",
-                    boundary.name
-                ),
-                "Default": "no",
-                "AllowedValues": ["no", "yes"],
-            },
-        },
-        "Conditions": {
-            "MakeBoundary": { "Fn::Equals": [{ "Ref": "ExistingBoundary" }, "no"] },
-        },
+        "Parameters": parameters,
+        "Conditions": conditions,
         "Resources": resources,
         "Outputs": outputs,
     });
@@ -155,6 +136,118 @@ pub(super) fn template(
         });
     }
     Ok(template)
+}
+
+/// What the template has because of whom the roles trust.
+#[derive(Default)]
+struct Trusted {
+    resources: Map<String, Value>,
+    outputs: Map<String, Value>,
+    parameters: Map<String, Value>,
+    labels: Map<String, Value>,
+    conditions: Map<String, Value>,
+    groups: Vec<Value>,
+    /// Parameters that say what is there already.
+    kept: Vec<&'static str>,
+}
+
+impl Trusted {
+    fn of(trust: &Trust<'_>) -> Self {
+        match trust {
+            Trust::Principal { arn, external_id } => Self::principal(arn, external_id),
+            Trust::Issuer {
+                url, provider_arn, ..
+            } => Self::issuer(url, provider_arn),
+        }
+    }
+
+    fn principal(arn: &str, external_id: &str) -> Self {
+        Self {
+            parameters: members(json!({
+                "PrincipalArn": {
+                    "Type": "String",
+                    "Description": "The role or user of the Landfall server that may assume the roles.",
+                    "Default": arn,
+                    "AllowedPattern": r"^arn:aws(-us-gov|-cn)?:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]+$",
+                    "ConstraintDescription":
+                        "the ARN of one IAM role or user: not of a session, not of a whole account",
+                },
+                "ExternalId": {
+                    "Type": "String",
+                    "Description": "Made by Landfall for this connection. With another one the checks fail.",
+                    "Default": external_id,
+                    "MinLength": 2,
+                    "MaxLength": 1224,
+                    "AllowedPattern": r"^[A-Za-z0-9_+=,.@:/-]+$",
+                    "ConstraintDescription":
+                        "the external id that Landfall shows for this connection",
+                },
+            })),
+            labels: members(json!({
+                "PrincipalArn": { "default": "The Landfall server" },
+                "ExternalId": { "default": "External id of this connection" },
+            })),
+            groups: vec![json!({
+                "Label": { "default": "Who gets access (leave as it is)" },
+                "Parameters": ["PrincipalArn", "ExternalId"],
+            })],
+            ..Self::default()
+        }
+    }
+
+    /// IAM has one provider per account and URL, so the stacks of all
+    /// connections share it: the first makes it, the others are told by
+    /// `ExistingProvider`, and deleting any of them keeps it for the rest.
+    fn issuer(url: &str, provider_arn: &str) -> Self {
+        Self {
+            resources: members(json!({
+                "Provider": {
+                    "Type": "AWS::IAM::OIDCProvider",
+                    "Condition": "MakeProvider",
+                    "DeletionPolicy": "RetainExceptOnCreate",
+                    "UpdateReplacePolicy": "Retain",
+                    "Properties": { "Url": url, "ClientIdList": [AWS_AUDIENCE] },
+                },
+            })),
+            outputs: members(json!({
+                "ProviderArn": output("The issuer of Landfall's tokens", json!(provider_arn)),
+            })),
+            parameters: members(json!({
+                "ExistingProvider": existing(&format!("OpenID Connect provider {url}")),
+            })),
+            labels: members(json!({
+                "ExistingProvider": {
+                    "default": "The OpenID Connect provider is there already"
+                },
+            })),
+            conditions: members(json!({ "MakeProvider": unless("ExistingProvider") })),
+            groups: Vec::new(),
+            kept: vec!["ExistingProvider"],
+        }
+    }
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+/// A parameter that says whether something is left from an earlier stack.
+fn existing(what: &str) -> Value {
+    json!({
+        "Type": "String",
+        "Description": format!(
+            "Is the {what} left from an earlier stack? Deleting a stack keeps it."
+        ),
+        "Default": "no",
+        "AllowedValues": ["no", "yes"],
+    })
+}
+
+fn unless(parameter: &str) -> Value {
+    json!({ "Fn::Equals": [{ "Ref": parameter }, "no"] })
 }
 
 const fn logical_id(identity: Identity) -> &'static str {

@@ -1,8 +1,8 @@
 //! The grant as shell commands: POSIX sh with the AWS CLI, as CloudShell has
 //! it. Running them again updates what is there.
 
-use super::{Context, EXISTING_BOUNDARY};
-use landfall_model::grant::{PolicyDocument, RoleSpec};
+use super::{Context, EXISTING_BOUNDARY, EXISTING_PROVIDER};
+use landfall_model::grant::{AWS_AUDIENCE as AUDIENCE, PolicyDocument, RoleSpec};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -93,8 +93,16 @@ pub(super) fn cloudformation(context: &Context<'_>) -> String {
          --capabilities CAPABILITY_NAMED_IAM \\\n    \
          --parameters \"ParameterKey={EXISTING_BOUNDARY},ParameterValue=$existing\""
     );
+    let provider = Provider::of(context);
+    if provider.is_some() {
+        write!(
+            arguments,
+            " \"ParameterKey={EXISTING_PROVIDER},ParameterValue=$provider\""
+        )
+        .expect("writing to a String");
+    }
     for (name, value) in context.parameters() {
-        if name != EXISTING_BOUNDARY {
+        if name != EXISTING_BOUNDARY && name != EXISTING_PROVIDER {
             let pair = format!("ParameterKey={name},ParameterValue={value}");
             write!(arguments, " {}", quoted(&pair)).expect("writing to a String");
         }
@@ -111,7 +119,7 @@ if [ \"$status\" = ROLLBACK_COMPLETE ]; then
   aws cloudformation wait stack-delete-complete --region {region} --stack-name {stack}
   status=
 fi
-if [ -n \"$status\" ]; then
+{look}if [ -n \"$status\" ]; then
   existing=$(stack \"Stacks[0].Parameters[?ParameterKey=='{EXISTING_BOUNDARY}'].ParameterValue\")
   existing=${{existing:-no}}
   if said=$(aws cloudformation update-stack {arguments} 2>&1); then
@@ -134,8 +142,10 @@ if [ \"$existing\" = yes ]; then
   # Left by an earlier stack, so this one does not keep it up to date.
   put_policy {name} {arn} {purpose}
 fi
-echo \"The stack \"{stack}\" is complete.\"
+{listen}echo \"The stack \"{stack}\" is complete.\"
 ",
+        look = provider.as_ref().map(Provider::look).unwrap_or_default(),
+        listen = provider.as_ref().map(Provider::listen).unwrap_or_default(),
         arn = quoted(&context.connection.boundary_policy_arn()),
         name = quoted(&boundary.name),
         purpose = quoted(&boundary.purpose),
@@ -146,6 +156,66 @@ echo \"The stack \"{stack}\" is complete.\"
         &heredoc(&format!("{}.json", boundary.name), &boundary.document, true),
     );
     script(context, &body)
+}
+
+/// The account's provider for this server's issuer.
+struct Provider {
+    arn: String,
+    url: String,
+}
+
+impl Provider {
+    fn of(context: &Context<'_>) -> Option<Self> {
+        context.issuer().map(|url| Self {
+            arn: quoted(&context.connection.oidc_provider_arn(url)),
+            url: quoted(url),
+        })
+    }
+
+    /// Sets `provider` to whether somebody else than this stack has made it: an
+    /// account has one per URL, and a stack that made it must go on saying so.
+    fn look(&self) -> String {
+        let arn = &self.arn;
+        format!(
+            "provider=
+if [ -n \"$status\" ]; then
+  provider=$(stack \"Stacks[0].Parameters[?ParameterKey=='{EXISTING_PROVIDER}'].ParameterValue\")
+fi
+if [ -z \"$provider\" ]; then
+  provider=no
+  if aws iam get-open-id-connect-provider --open-id-connect-provider-arn {arn} >/dev/null 2>&1; then
+    provider=yes
+  fi
+fi
+"
+        )
+    }
+
+    /// Adds the audience to a provider that another stack made.
+    fn listen(&self) -> String {
+        format!(
+            "if [ \"$provider\" = yes ]; then
+  aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {} --client-id {AUDIENCE}
+fi
+",
+            self.arn
+        )
+    }
+
+    fn put(&self) -> String {
+        let (arn, url) = (&self.arn, &self.url);
+        format!(
+            "
+# The issuer of this server's tokens. An account has one provider per URL.
+if aws iam get-open-id-connect-provider --open-id-connect-provider-arn {arn} >/dev/null 2>&1; then
+  aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id {AUDIENCE}
+else
+  aws iam create-open-id-connect-provider --url {url} --client-id-list {AUDIENCE} >/dev/null
+fi
+echo \"OpenID Connect provider \"{url}
+"
+        )
+    }
 }
 
 const PUT_POLICY: &str = r#"put_policy() { # name, ARN, description
@@ -198,6 +268,9 @@ only_policies() { # role, then the ARNs of all that it should have
 pub(super) fn iam(context: &Context<'_>) -> String {
     let mut body = format!("{PUT_POLICY}{PUT_ROLE}");
     body.push_str(&policy(context, &context.spec.boundary));
+    if let Some(provider) = Provider::of(context) {
+        body.push_str(&provider.put());
+    }
     for role in &context.spec.roles {
         for document in &role.policies {
             body.push_str(&policy(context, document));

@@ -2,11 +2,10 @@
 
 use super::Context;
 use crate::connect::principal::parse_iam_arn;
-use landfall_model::grant::Identity;
+use landfall_model::grant::{AWS_AUDIENCE, Identity, RoleSpec, ServerPrincipal};
 
 pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
     let connection = context.connection;
-    let operator = parse_iam_arn(&context.principal.arn).map_or("", |arn| arn.account);
     let mut steps = vec![format!(
         "Sign in to the AWS console of account {} and open IAM.",
         connection.account_id
@@ -17,6 +16,13 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
          {name}. It bounds the roles that Landfall will create for your services.",
         name = boundary.name
     ));
+    if let Some(url) = context.issuer() {
+        steps.push(format!(
+            "Identity providers: if {url} is not in the list, Add provider → OpenID Connect, \
+             Provider URL {url}, Audience {AWS_AUDIENCE}. If it is, open it and see that \
+             {AWS_AUDIENCE} is among its audiences. An account has one provider per URL."
+        ));
+    }
     for role in &context.spec.roles {
         let names: Vec<&str> = role.policies.iter().map(|p| p.name.as_str()).collect();
         let what = match role.identity {
@@ -28,11 +34,7 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
             role.identity.as_str(),
             names.join(", ")
         ));
-        steps.push(format!(
-            "Roles → Create role → Trusted entity type: AWS account → Another AWS account: \
-             {operator}. Tick \"Require external ID\" and enter {}. Leave \"Require MFA\" unticked.",
-            connection.external_id
-        ));
+        steps.push(trusted(context));
         steps.push(format!(
             "Attach {}; name the role {}; add the tags {}; Create role.",
             names.join(", "),
@@ -43,13 +45,7 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
                 .collect::<Vec<_>>()
                 .join(", ")
         ));
-        steps.push(format!(
-            "Open {} → Trust relationships → Edit trust policy, and replace the principal \
-             arn:{}:iam::{operator}:root by {}: only this server, not its whole account.",
-            role.name,
-            connection.partition.as_str(),
-            context.principal.arn
-        ));
+        steps.push(narrowed(context, role));
         if role.max_session != 3600 {
             steps.push(format!(
                 "Open {} → Summary → Edit: set the maximum session duration to {} seconds.",
@@ -59,6 +55,53 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
     }
     steps.push("Come back here: the roles are found within a minute.".to_owned());
     steps
+}
+
+/// How to choose whom a role trusts.
+fn trusted(context: &Context<'_>) -> String {
+    match context.principal {
+        ServerPrincipal::Aws { arn } => format!(
+            "Roles → Create role → Trusted entity type: AWS account → Another AWS account: \
+             {}. Tick \"Require external ID\" and enter {}. Leave \"Require MFA\" unticked.",
+            account_of(arn),
+            context.connection.external_id
+        ),
+        ServerPrincipal::Issuer { url } => format!(
+            "Roles → Create role → Trusted entity type: Web identity → Identity provider: {}, \
+             Audience: {AWS_AUDIENCE}. Add the condition {}:sub StringEquals {}: without it, \
+             every connection of this server could use the role.",
+            host_and_path(url),
+            host_and_path(url),
+            context.connection.federation_subject()
+        ),
+    }
+}
+
+/// What the console's form cannot say and the trust policy must.
+fn narrowed(context: &Context<'_>, role: &RoleSpec) -> String {
+    match context.principal {
+        ServerPrincipal::Aws { arn } => format!(
+            "Open {} → Trust relationships → Edit trust policy, and replace the principal \
+             arn:{}:iam::{}:root by {arn}: only this server, not its whole account.",
+            role.name,
+            context.connection.partition.as_str(),
+            account_of(arn),
+        ),
+        ServerPrincipal::Issuer { url } => format!(
+            "Open {} → Trust relationships, and see that StringEquals names both {host}:aud and \
+             {host}:sub.",
+            role.name,
+            host = host_and_path(url)
+        ),
+    }
+}
+
+fn account_of(arn: &str) -> &str {
+    parse_iam_arn(arn).map_or("", |arn| arn.account)
+}
+
+fn host_and_path(url: &str) -> &str {
+    url.strip_prefix("https://").unwrap_or(url)
 }
 
 pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {

@@ -60,7 +60,7 @@ fn spec(template: Value, purpose: &str) -> GrantSpec {
 }
 
 fn principal() -> ServerPrincipal {
-    ServerPrincipal {
+    ServerPrincipal::Aws {
         arn: "arn:aws:iam::111122223333:role/landfall-server".to_owned(),
     }
 }
@@ -81,7 +81,7 @@ fn the_link_has_the_consoles_form() {
     let spec = spec(
         json!({"Parameters": {
             "ExternalId": {"Type": "String"},
-            "PrincipalArn": {"Type": "String", "Default": principal().arn},
+            "PrincipalArn": {"Type": "String", "Default": principal().as_str()},
             "Unknown": {"Type": "String"},
         }}),
         HOSTILE,

@@ -24,7 +24,7 @@ pub(crate) enum Grant {
 impl Grant {
     pub(crate) fn spec(self, connection: &Connection, principal: &ServerPrincipal) -> GrantSpec {
         match self {
-            Self::Small => spec(connection, &principal.arn),
+            Self::Small => spec(connection, principal.as_str()),
             Self::Real => landfall_plan::policy::aws::grant(connection, principal)
                 .expect("the connection is well formed"),
         }

@@ -1,0 +1,186 @@
+//! Whom the roles trust: a principal of AWS with an external id, or an issuer's
+//! token with an audience and a subject.
+
+use super::PolicyError;
+use landfall_model::{
+    connection::{Connection, Method},
+    grant::{AWS_AUDIENCE, ServerPrincipal},
+};
+use serde_json::{Value, json};
+
+/// AWS docs: CreateOpenIDConnectProvider, `Url`.
+const URL: usize = 255;
+
+/// Whom both roles of a connection trust, checked.
+pub(super) enum Trust<'a> {
+    Principal {
+        arn: &'a str,
+        external_id: &'a str,
+    },
+    Issuer {
+        url: &'a str,
+        /// The URL without its scheme: what condition keys begin with.
+        host_and_path: &'a str,
+        provider_arn: String,
+        subject: String,
+    },
+}
+
+impl<'a> Trust<'a> {
+    pub(super) fn of(
+        connection: &'a Connection,
+        principal: &'a ServerPrincipal,
+    ) -> Result<Self, PolicyError> {
+        match (connection.method, principal) {
+            (Method::AssumeRole, ServerPrincipal::Aws { arn }) => {
+                check_principal(connection, arn)?;
+                check_external_id(&connection.external_id)?;
+                Ok(Self::Principal {
+                    arn,
+                    external_id: &connection.external_id,
+                })
+            }
+            (Method::Oidc, ServerPrincipal::Issuer { url }) => Ok(Self::Issuer {
+                url,
+                host_and_path: check_issuer(url)?,
+                provider_arn: connection.oidc_provider_arn(url),
+                subject: connection.federation_subject(),
+            }),
+            (method, principal) => Err(PolicyError::PrincipalKind {
+                method: method.as_str(),
+                principal: principal.as_str().to_owned(),
+            }),
+        }
+    }
+
+    /// The trust policy as it is in the account.
+    pub(super) fn document(&self) -> Value {
+        match self {
+            Self::Principal { arn, external_id } => assumed(json!(arn), json!(external_id)),
+            Self::Issuer {
+                host_and_path,
+                provider_arn,
+                subject,
+                ..
+            } => federated(host_and_path, provider_arn, subject),
+        }
+    }
+
+    /// The trust policy as the template writes it.
+    pub(super) fn in_template(&self) -> Value {
+        match self {
+            Self::Principal { .. } => assumed(
+                json!({ "Ref": "PrincipalArn" }),
+                json!({ "Ref": "ExternalId" }),
+            ),
+            // The issuer is part of the conditions' keys, and keys cannot be
+            // parameters.
+            Self::Issuer { .. } => self.document(),
+        }
+    }
+}
+
+/// Trusts one principal, and it only with this connection's external id: who
+/// makes Landfall use somebody else's role ARN does not get in.
+fn assumed(principal: Value, external_id: Value) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "LandfallServer",
+            "Effect": "Allow",
+            "Principal": { "AWS": principal },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "sts:ExternalId": external_id } },
+        }],
+    })
+}
+
+/// Trusts the issuer's tokens for this connection alone. AWS does not ask for
+/// the condition on the subject: without it, every connection of the same server
+/// would get in.
+fn federated(host_and_path: &str, provider_arn: &str, subject: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "LandfallIssuer",
+            "Effect": "Allow",
+            "Principal": { "Federated": provider_arn },
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": { "StringEquals": {
+                format!("{host_and_path}:aud"): AWS_AUDIENCE,
+                format!("{host_and_path}:sub"): subject,
+            } },
+        }],
+    })
+}
+
+/// The host and path of an issuer's URL that IAM takes (AWS docs: "Create an
+/// OpenID Connect identity provider in IAM").
+fn check_issuer(url: &str) -> Result<&str, PolicyError> {
+    let refused = |reason| PolicyError::Issuer {
+        url: url.to_owned(),
+        reason,
+    };
+    let rest = url
+        .strip_prefix("https://")
+        .ok_or_else(|| refused("it must begin with https://"))?;
+    if url.len() > URL {
+        return Err(refused("it has more than 255 characters"));
+    }
+    // Also keeps quotes, colons and variables out of documents and commands.
+    let plain = rest
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"._~/-".contains(&b));
+    if !plain || rest.is_empty() || rest.starts_with('/') || rest.ends_with('/') {
+        return Err(refused(
+            "it must be a host and perhaps a path, without port, query and trailing slash",
+        ));
+    }
+    Ok(rest)
+}
+
+/// A role or user ARN in the connection's own partition: roles cannot be
+/// assumed from another one, and the ARN of a session or of a whole account
+/// would trust too little or too much.
+fn check_principal(connection: &Connection, arn: &str) -> Result<(), PolicyError> {
+    let refused = || PolicyError::Principal {
+        arn: arn.to_owned(),
+    };
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, rest] = parts.as_slice() else {
+        return Err(refused());
+    };
+    let account_is_plain = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    let named = rest
+        .strip_prefix("role/")
+        .or_else(|| rest.strip_prefix("user/"))
+        .is_some_and(|name| {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"+=,.@_/-".contains(&b))
+        });
+    if !account_is_plain || !named {
+        return Err(refused());
+    }
+    if *partition != connection.partition.as_str() {
+        return Err(PolicyError::PrincipalPartition {
+            arn: arn.to_owned(),
+            partition: connection.partition.as_str().to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// AWS docs: AssumeRole, `ExternalId`.
+fn check_external_id(external_id: &str) -> Result<(), PolicyError> {
+    let fits = (2..=1_224).contains(&external_id.len());
+    let plain = external_id
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
+    if fits && plain {
+        Ok(())
+    } else {
+        Err(PolicyError::ExternalId)
+    }
+}
