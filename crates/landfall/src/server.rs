@@ -4,7 +4,7 @@ use crate::{clock::SystemClock, config::Config, secret_file};
 use anyhow::Context as _;
 use axum::Router;
 use landfall_app::{App, Parts, Settings, organizations, worker};
-use landfall_aws::AssumeRoleConnector;
+use landfall_aws::AwsConnector;
 use landfall_model::{Clock, connector::Connector, entropy::SystemEntropy};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
@@ -26,7 +26,7 @@ pub struct Server {
     /// `http://127.0.0.1:7070`, as this machine reaches it.
     pub url: String,
     /// The same connector that the server uses.
-    pub connector: Arc<AssumeRoleConnector>,
+    pub connector: Arc<AwsConnector>,
     pub app: Arc<App>,
     /// Where the admin token was written, on the first start only.
     pub first_token: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub async fn app(
 /// Starts a server.
 pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
     let connector = Arc::new(
-        AssumeRoleConnector::new(
+        AwsConnector::assume_role(
             config.clouds.aws.clone(),
             Arc::new(SystemClock),
             Arc::new(SystemEntropy),

@@ -78,6 +78,12 @@ impl Clients {
         aws_sdk_sts::Client::new(&self.sdk(self.home.clone(), self.server.clone(), cache))
     }
 
+    /// STS in the home region, as nobody: a token speaks for its bearer.
+    pub(crate) fn anonymous_sts(&self) -> aws_sdk_sts::Client {
+        let nobody = Credentials::new("none", "none", None, None, "landfall-nobody");
+        aws_sdk_sts::Client::new(&self.home_as(SharedCredentialsProvider::new(nobody)))
+    }
+
     /// Configuration for clients in the home region, as somebody else.
     pub(crate) fn home_as(&self, who: SharedCredentialsProvider) -> SdkConfig {
         self.region_as(self.home(), who)

@@ -1,5 +1,6 @@
-//! Connecting by `assume-role`: two roles in the customer's account that trust
-//! this server's principal under an external id.
+//! Connecting: two roles in the customer's account that trust this server's
+//! principal under an external id (`assume-role`), or the tokens that it signs
+//! for this connection (`oidc`).
 
 mod bucket;
 mod caller;
@@ -7,7 +8,7 @@ mod detect;
 mod guide;
 mod patience;
 pub(crate) mod principal;
-mod server;
+pub(crate) mod server;
 mod sessions;
 mod snapshot;
 mod verify;
@@ -15,6 +16,7 @@ mod verify;
 use crate::{
     client::Clients,
     config::{AwsConfig, ConfigError},
+    door::{Door, Proof, Token},
     driver::CloudControlDriver,
     session::{Assume, RoleSession, SessionProvider},
 };
@@ -26,6 +28,7 @@ use landfall_model::{
     connector::{Availability, CheckSink, Connector, Detection, Region, Verification},
     driver::{Driver, Failure, FailureKind},
     grant::{GrantGuide, GrantSpec, ServerPrincipal},
+    issuer::Issuer,
     retained::Retained,
 };
 use patience::Patience;
@@ -39,28 +42,63 @@ const SHORTEST: i32 = 900;
 /// The longest that a role assumed from a session may have ("chaining"), and
 /// the least maximum that a role can be given: it always works.
 const HOUR: i32 = 3600;
+/// Why nobody can be connected by `oidc`.
+const NO_ISSUER: &str = "AWS must be able to read this server's public keys, and the server has \
+                         no public https address";
 /// Session policies may have this many characters (AWS docs: "IAM and STS
 /// quotas").
 const LONGEST_SESSION_POLICY: usize = 2048;
 
-/// [`Method::AssumeRole`] on AWS.
-pub struct AssumeRoleConnector {
+/// [`Method::AssumeRole`] or [`Method::Oidc`] on AWS.
+pub struct AwsConnector {
     config: AwsConfig,
     clients: Clients,
-    server: ServerIdentity,
+    door: Door,
     bucket: Option<Bucket>,
     sessions: Sessions,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
-impl AssumeRoleConnector {
-    /// Reads the machine's identity if that is configured, but asks AWS
-    /// nothing yet.
-    pub async fn new(
+impl AwsConnector {
+    /// By this server's principal. Reads the machine's identity if that is
+    /// configured, but asks AWS nothing yet.
+    pub async fn assume_role(
         config: AwsConfig,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        Self::new(config, clock, entropy, |config, clients, clock| {
+            Door::Principal(Arc::new(ServerIdentity::new(
+                clients.server_sts(),
+                config.principal_arn.clone(),
+                clock,
+            )))
+        })
+        .await
+    }
+
+    /// By assertions of `issuer`: no identity of AWS is needed, except to write
+    /// into the template bucket.
+    pub async fn oidc(
+        config: AwsConfig,
+        issuer: Arc<dyn Issuer>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        Self::new(config, clock, entropy, |_, clients, clock| Door::Issuer {
+            sts: clients.anonymous_sts(),
+            issuer,
+            clock,
+        })
+        .await
+    }
+
+    async fn new(
+        config: AwsConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        door: impl FnOnce(&AwsConfig, &Clients, Arc<dyn Clock>) -> Door,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
         let clients = Clients::new(&config).await;
@@ -70,11 +108,7 @@ impl AssumeRoleConnector {
             .map(|bucket| Bucket::new(bucket, &clients, clock.clone()))
             .transpose()?;
         Ok(Self {
-            server: ServerIdentity::new(
-                clients.server_sts(),
-                config.principal_arn.clone(),
-                clock.clone(),
-            ),
+            door: door(&config, &clients, clock.clone()),
             config,
             clients,
             bucket,
@@ -87,10 +121,18 @@ impl AssumeRoleConnector {
     fn assume(&self, connection: &Connection, role_arn: String, purpose: &str) -> Assume {
         Assume {
             role_arn,
-            external_id: Some(connection.external_id.clone()),
+            proof: self.proof(connection),
             session_name: format!("landfall-{purpose}-{}", connection.role_suffix()),
             duration: SHORTEST,
             policy: None,
+        }
+    }
+
+    /// What opens the roles of this connection.
+    fn proof(&self, connection: &Connection) -> Proof {
+        match self.door {
+            Door::Principal(_) => Proof::ExternalId(Some(connection.external_id.clone())),
+            Door::Issuer { .. } => Proof::Token(Token::good(connection.federation_subject())),
         }
     }
 
@@ -100,7 +142,7 @@ impl AssumeRoleConnector {
             let mut assume =
                 self.assume(connection, connection.provisioner_role_arn(), "provision");
             assume.duration = HOUR;
-            RoleSession::new(self.server.sts().clone(), assume, self.clock.clone())
+            RoleSession::new(self.door.clone(), assume, self.clock.clone())
         })
     }
 
@@ -122,21 +164,41 @@ impl AssumeRoleConnector {
 }
 
 #[async_trait]
-impl Connector for AssumeRoleConnector {
+impl Connector for AwsConnector {
     fn method(&self) -> Method {
-        Method::AssumeRole
+        match self.door {
+            Door::Principal(_) => Method::AssumeRole,
+            Door::Issuer { .. } => Method::Oidc,
+        }
     }
 
     async fn availability(&self) -> Availability {
-        self.server.availability().await
+        match &self.door {
+            Door::Principal(server) => server.availability().await,
+            Door::Issuer { issuer, .. } if issuer.url().is_some() => Availability::Available,
+            Door::Issuer { .. } => Availability::Unavailable {
+                reason: NO_ISSUER.to_owned(),
+                next_step: "the operator sets issuer.url to a public https address of this \
+                            server, or exports the issuer's documents to one"
+                    .to_owned(),
+            },
+        }
     }
 
     async fn principal(&self) -> Result<ServerPrincipal, Failure> {
-        match self.server.known().await {
-            Ok(server) => Ok(ServerPrincipal::Aws {
-                arn: server.principal_arn,
-            }),
-            Err(error) => Err(error.failure()),
+        match &self.door {
+            Door::Principal(server) => match server.known().await {
+                Ok(server) => Ok(ServerPrincipal::Aws {
+                    arn: server.principal_arn,
+                }),
+                Err(error) => Err(error.failure()),
+            },
+            Door::Issuer { issuer, .. } => issuer
+                .url()
+                .map(|url| ServerPrincipal::Issuer {
+                    url: url.to_owned(),
+                })
+                .ok_or_else(|| Failure::new(FailureKind::Unavailable, "NoIssuer", NO_ISSUER)),
         }
     }
 
@@ -223,7 +285,7 @@ impl Connector for AssumeRoleConnector {
         // Never kept: each approved destruction has a session of its own, and
         // it ends with the driver.
         let session = Arc::new(RoleSession::new(
-            self.server.sts().clone(),
+            self.door.clone(),
             assume,
             self.clock.clone(),
         ));

@@ -1,4 +1,4 @@
-//! AWS: connecting by `assume-role`, verifying what was granted, and the Cloud
+//! AWS: connecting by `oidc` and `assume-role`, verifying what was granted, and the Cloud
 //! Control driver.
 //!
 //! Nothing here knows what is behind an endpoint. AWS, a private endpoint and a
@@ -7,10 +7,11 @@
 mod client;
 mod config;
 mod connect;
+mod door;
 mod driver;
 mod error;
 mod session;
 
 pub use config::{AwsConfig, ConfigError, Identity, TemplateBucket};
-pub use connect::AssumeRoleConnector;
+pub use connect::AwsConnector;
 pub use driver::CloudControlDriver;

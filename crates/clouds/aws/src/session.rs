@@ -1,6 +1,6 @@
 //! Sessions of a role that the customer granted: obtained, renewed, dropped.
 
-use crate::error::{Effect, from_sdk};
+use crate::door::{Door, Proof};
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
@@ -23,8 +23,7 @@ pub(crate) struct Issued {
 #[derive(Clone, Debug)]
 pub(crate) struct Assume {
     pub(crate) role_arn: String,
-    /// `None` only in a probe that wants to be refused.
-    pub(crate) external_id: Option<String>,
+    pub(crate) proof: Proof,
     /// Customers read it in their CloudTrail; 2 to 64 of `[\w+=,.@-]`.
     pub(crate) session_name: String,
     /// Seconds, 900 to 43,200.
@@ -34,57 +33,44 @@ pub(crate) struct Assume {
 }
 
 impl Assume {
-    pub(crate) async fn issue(&self, sts: &aws_sdk_sts::Client) -> Result<Issued, Failure> {
-        let output = sts
-            .assume_role()
-            .role_arn(&self.role_arn)
-            .set_external_id(self.external_id.clone())
-            .role_session_name(&self.session_name)
-            .duration_seconds(self.duration)
-            .set_policy(self.policy.clone())
-            .send()
-            .await
-            .map_err(|error| ours(from_sdk(error, "sts:AssumeRole", Effect::Read)))?;
-        let issued = output.credentials.ok_or_else(|| {
-            Failure::new(
-                FailureKind::Unavailable,
-                "MalformedAnswer",
-                "STS accepted sts:AssumeRole but answered without credentials",
-            )
-        })?;
-        let expires = issued.expiration.to_millis().unwrap_or(i64::MAX);
-        Ok(Issued {
-            credentials: Credentials::new(
-                issued.access_key_id,
-                issued.secret_access_key,
-                Some(issued.session_token),
-                SystemTime::try_from(issued.expiration).ok(),
-                "landfall-assume-role",
-            ),
-            expires: Timestamp::from_millis(expires),
-        })
+    pub(crate) fn action(&self) -> &'static str {
+        match self.proof {
+            Proof::ExternalId(_) => "sts:AssumeRole",
+            Proof::Token(_) => "sts:AssumeRoleWithWebIdentity",
+        }
     }
 }
 
-/// A request to assume a role is signed by this server: when its signature is
-/// refused, the trouble is here, and the customer's grant must not be taken for
-/// revoked.
-fn ours(mut failure: Failure) -> Failure {
-    if failure.kind == FailureKind::Unauthorized {
-        failure.kind = FailureKind::Unavailable;
-        failure.message = format!(
-            "AWS does not accept this server's own identity ({}): {}",
-            failure.code, failure.message
-        );
-        failure.code = "ServerIdentityRefused".to_owned();
-    }
-    failure
+/// What an answer of STS holds.
+pub(crate) fn issued(
+    credentials: Option<aws_sdk_sts::types::Credentials>,
+    operation: &str,
+    provider: &'static str,
+) -> Result<Issued, Failure> {
+    let issued = credentials.ok_or_else(|| {
+        Failure::new(
+            FailureKind::Unavailable,
+            "MalformedAnswer",
+            format!("STS accepted {operation} but answered without credentials"),
+        )
+    })?;
+    let expires = issued.expiration.to_millis().unwrap_or(i64::MAX);
+    Ok(Issued {
+        credentials: Credentials::new(
+            issued.access_key_id,
+            issued.secret_access_key,
+            Some(issued.session_token),
+            SystemTime::try_from(issued.expiration).ok(),
+            provider,
+        ),
+        expires: Timestamp::from_millis(expires),
+    })
 }
 
 /// A role's credentials over time. One per connection and identity, shared by
 /// the drivers of all regions, so that a renewal is one call.
 pub(crate) struct RoleSession {
-    sts: aws_sdk_sts::Client,
+    door: Door,
     assume: Assume,
     clock: Arc<dyn Clock>,
     current: Mutex<Option<Issued>>,
@@ -99,9 +85,9 @@ impl std::fmt::Debug for RoleSession {
 }
 
 impl RoleSession {
-    pub(crate) fn new(sts: aws_sdk_sts::Client, assume: Assume, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(door: Door, assume: Assume, clock: Arc<dyn Clock>) -> Self {
         Self {
-            sts,
+            door,
             assume,
             clock,
             current: Mutex::new(None),
@@ -119,7 +105,7 @@ impl RoleSession {
         {
             return Ok(issued.credentials.clone());
         }
-        match self.assume.issue(&self.sts).await {
+        match self.door.issue(&self.assume).await {
             Ok(issued) => {
                 let credentials = issued.credentials.clone();
                 *current = Some(issued);
@@ -132,7 +118,7 @@ impl RoleSession {
             },
             Err(failure) => {
                 *current = None;
-                Err(refused(failure, &self.assume.role_arn))
+                Err(refused(failure, &self.assume))
             }
         }
     }
@@ -168,11 +154,13 @@ impl RoleSession {
 
 /// A refusal of the role itself says that the grant, not one permission, is
 /// missing.
-pub(crate) fn refused(mut failure: Failure, role_arn: &str) -> Failure {
+pub(crate) fn refused(mut failure: Failure, assume: &Assume) -> Failure {
     if failure.kind == FailureKind::Denied {
         failure.kind = FailureKind::Unauthorized;
-        failure.action = Some("sts:AssumeRole".to_owned());
-        failure.resource.get_or_insert_with(|| role_arn.to_owned());
+        failure.action = Some(assume.action().to_owned());
+        failure
+            .resource
+            .get_or_insert_with(|| assume.role_arn.clone());
     }
     failure
 }

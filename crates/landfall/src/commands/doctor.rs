@@ -1,7 +1,7 @@
 //! `landfall doctor`: what is set up, what is missing, what to do.
 
 use crate::{clock::SystemClock, config::Config};
-use landfall_aws::AssumeRoleConnector;
+use landfall_aws::AwsConnector;
 use landfall_cli::{Format, Output};
 use landfall_model::{
     Clock, Entropy,
@@ -169,7 +169,7 @@ async fn database(config: &Config, data_dir: &Path) -> Finding {
 async fn aws(config: &Config) -> Vec<Finding> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let made = AssumeRoleConnector::new(config.clouds.aws.clone(), clock, entropy).await;
+    let made = AwsConnector::assume_role(config.clouds.aws.clone(), clock, entropy).await;
     let connector = match made {
         Ok(connector) => connector,
         Err(error) => {

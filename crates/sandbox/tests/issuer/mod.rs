@@ -1,4 +1,5 @@
 //! A token issuer on loopback that signs for itself.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};

@@ -1,6 +1,6 @@
 //! One look for the grant.
 
-use super::{AssumeRoleConnector, LONGEST_SESSION_POLICY};
+use super::{AwsConnector, LONGEST_SESSION_POLICY};
 use crate::session::Assume;
 use landfall_model::{
     connection::Connection,
@@ -17,9 +17,9 @@ enum Look {
     Unreachable(Failure),
 }
 
-async fn at(connector: &AssumeRoleConnector, connection: &Connection, role_arn: String) -> Look {
+async fn at(connector: &AwsConnector, connection: &Connection, role_arn: String) -> Look {
     let assume = connector.assume(connection, role_arn, "detect");
-    match assume.issue(connector.server.sts()).await {
+    match connector.door.issue(&assume).await {
         Ok(_) => Look::Assumable,
         Err(failure) if failure.kind == FailureKind::Denied => Look::Refused(failure),
         // Also when our own identity is refused: that says nothing about what
@@ -28,7 +28,7 @@ async fn at(connector: &AssumeRoleConnector, connection: &Connection, role_arn: 
     }
 }
 
-pub(super) async fn look(connector: &AssumeRoleConnector, connection: &Connection) -> Detection {
+pub(super) async fn look(connector: &AwsConnector, connection: &Connection) -> Detection {
     let provisioner = at(connector, connection, connection.provisioner_role_arn());
     let reaper = async {
         if connection.with_reaper {
@@ -59,7 +59,7 @@ pub(super) async fn look(connector: &AssumeRoleConnector, connection: &Connectio
 
 /// What to assume for one destruction.
 pub(super) fn reaper_for(
-    connector: &AssumeRoleConnector,
+    connector: &AwsConnector,
     connection: &Connection,
     resource: &Retained,
     session_policy: &Value,

@@ -10,8 +10,13 @@ mod recorder;
 pub(super) mod regions;
 mod roles;
 
-use super::{AssumeRoleConnector, caller::Caller, principal, server::Server};
-use crate::session::Issued;
+use super::{
+    AwsConnector,
+    caller::Caller,
+    principal,
+    server::{Server, ServerIdentity},
+};
+use crate::{door::Door, session::Issued};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use futures::{FutureExt, future::BoxFuture};
@@ -21,15 +26,22 @@ use landfall_model::{
     connection::{Connection, State},
     connector::{CheckSink, Verification},
     grant::{GrantSpec, Identity},
+    issuer::Issuer,
 };
 use recorder::{Found, Question, Recorder};
 
 /// What all checks of one run share.
 struct Run<'a> {
-    connector: &'a AssumeRoleConnector,
+    connector: &'a AwsConnector,
     connection: &'a Connection,
     spec: &'a GrantSpec,
     recorder: Recorder<'a>,
+}
+
+/// Whom the roles must let in.
+enum Opener {
+    Principal(Server),
+    Issuer { url: String },
 }
 
 /// The account as the provisioner sees it.
@@ -39,7 +51,7 @@ struct Account {
 }
 
 pub(super) async fn run(
-    connector: &AssumeRoleConnector,
+    connector: &AwsConnector,
     connection: &Connection,
     spec: &GrantSpec,
     now: Timestamp,
@@ -56,7 +68,10 @@ pub(super) async fn run(
             sink,
         },
     };
-    let (server, check) = run.server_identity().await;
+    let (server, check) = match &connector.door {
+        Door::Principal(identity) => run.server_identity(identity).await,
+        Door::Issuer { issuer, .. } => run.issuer(issuer.as_ref()).await,
+    };
     let mut checks = vec![check];
 
     let reaper = async {
@@ -147,7 +162,42 @@ impl Run<'_> {
         }
     }
 
-    async fn server_identity(&self) -> (Option<Server>, Check) {
+    /// Whether this server can sign at all. That AWS sees the key which signs is
+    /// seen when it accepts a token.
+    async fn issuer(&self, issuer: &dyn Issuer) -> (Option<Opener>, Check) {
+        let question = Question::new(
+            "aws.issuer",
+            "This server signs assertions that AWS can verify",
+            "the issuer's address, and the key that signs now",
+        );
+        let mut known = None;
+        let check = self
+            .recorder
+            .record(question, async {
+                let Some(url) = issuer.url() else {
+                    return Found::fail(
+                        super::NO_ISSUER,
+                        "the operator sets issuer.url to a public https address",
+                    );
+                };
+                match issuer.key_id().await {
+                    Ok(key) => {
+                        known = Some(Opener::Issuer {
+                            url: url.to_owned(),
+                        });
+                        Found::pass(format!("{url} signs with the key {key}"))
+                    }
+                    Err(error) => Found::fail(
+                        format!("no key signs: {error}"),
+                        "the operator runs 'landfall doctor' on the server",
+                    ),
+                }
+            })
+            .await;
+        (known, check)
+    }
+
+    async fn server_identity(&self, identity: &ServerIdentity) -> (Option<Opener>, Check) {
         let question = Question::new(
             "aws.server-identity",
             "This server has an identity that AWS accepts",
@@ -160,8 +210,7 @@ impl Run<'_> {
                 let asked = self
                     .recorder
                     .patiently(|| async {
-                        self.connector
-                            .server
+                        identity
                             .ask()
                             .await
                             .map_err(|error| Failing(error.failure(), error))
@@ -189,7 +238,7 @@ impl Run<'_> {
                     "AWS knows this server as {}; roles trust {}",
                     server.caller.arn, server.principal_arn
                 );
-                known = Some(server);
+                known = Some(Opener::Principal(server));
                 Found::pass(evidence)
             })
             .await;

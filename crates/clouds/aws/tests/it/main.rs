@@ -7,6 +7,7 @@ mod bounds;
 mod commands;
 mod connector;
 mod driver;
+mod keyless;
 mod ministack;
 mod publish;
 mod refused;

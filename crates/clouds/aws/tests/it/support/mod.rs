@@ -4,7 +4,7 @@ pub(crate) mod spec;
 pub(crate) mod tools;
 
 use async_trait::async_trait;
-use landfall_aws::{AssumeRoleConnector, AwsConfig, Identity};
+use landfall_aws::{AwsConfig, AwsConnector, Identity};
 use landfall_model::{
     Clock, Entropy, Timestamp,
     connection::{Cloud, Connection, Method, Partition, State},
@@ -59,7 +59,7 @@ pub(crate) async fn connector(
         ..AwsConfig::default()
     };
     adjust(&mut config);
-    let connector = AssumeRoleConnector::new(config, Arc::new(TestClock), Arc::new(SystemEntropy))
+    let connector = AwsConnector::assume_role(config, Arc::new(TestClock), Arc::new(SystemEntropy))
         .await
         .expect("a usable configuration");
     Arc::new(connector)
