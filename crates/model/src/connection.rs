@@ -55,7 +55,7 @@ impl std::fmt::Display for Cloud {
 #[schema(as = ConnectionMethod)]
 pub enum Method {
     AssumeRole,
-    /// By a token that this server signs: nothing secret is stored anywhere.
+    // By a token that this server signs: nothing secret is stored anywhere.
     Oidc,
 }
 
