@@ -18,7 +18,7 @@ use std::{path::PathBuf, process::Command};
 
 const TASKS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-pub(crate) async fn shell(folder: PathBuf, endpoint: &str, who: &Keys, commands: String) {
+async fn shell(folder: PathBuf, endpoint: &str, who: &Keys, commands: String) {
     let path = format!(
         "{}:{}",
         folder.display(),

@@ -4,10 +4,7 @@
 #[path = "../../../../sandbox/tests/issuer/mod.rs"]
 mod issuer;
 
-use crate::{
-    commands::shell,
-    support::{TestClock, connection, customer, sandbox::REGION, sandbox::Sandbox, tools::folder_of},
-};
+use crate::support::{TestClock, connection, customer, sandbox::REGION, sandbox::Sandbox};
 use async_trait::async_trait;
 use landfall_aws::{AwsConfig, AwsConnector};
 use landfall_contract::connector::Harness as _;
@@ -301,56 +298,4 @@ async fn without_a_public_address_the_method_is_unavailable() {
     };
     assert!(next_step.contains("issuer.url"), "{next_step}");
     assert!(connector.principal().await.is_err());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn stacks_of_one_account_share_the_provider_and_keep_it() {
-    let Some(folder) = folder_of("aws") else {
-        return;
-    };
-    let scene = Scene::new().await;
-    let customer = &scene.sandbox.customer;
-    let provider = connection(&customer.account, REGION, true).oidc_provider_arn(URL);
-    // The first stack makes it.
-    scene
-        .iam
-        .delete_open_id_connect_provider()
-        .open_id_connect_provider_arn(&provider)
-        .send()
-        .await
-        .unwrap();
-    let principal = scene.connector.principal().await.unwrap();
-    let mut made = Vec::new();
-    for _ in 0..2 {
-        let mut connection = connection(&customer.account, REGION, true);
-        connection.method = Method::Oidc;
-        let spec = landfall_plan::policy::aws::grant(&connection, &principal).unwrap();
-        let guide = scene.connector.guide(&connection, &spec, &principal);
-        assert_eq!(guide.principal_arn, provider);
-        let commands = guide.cloudformation_commands.clone();
-        let endpoint = &scene.sandbox.endpoint;
-        shell(folder.clone(), endpoint, customer, commands.clone()).await;
-        let found = scene.verify(&connection, &spec).await;
-        for check in &found.checks {
-            assert_eq!(check.outcome, Outcome::Pass, "{check:#?}");
-        }
-        made.push((connection, guide));
-    }
-    let delete = format!(
-        "aws cloudformation delete-stack --region {REGION} --stack-name {name} && \
-         aws cloudformation wait stack-delete-complete --region {REGION} --stack-name {name}",
-        name = made[0].0.stack_name()
-    );
-    let endpoint = &scene.sandbox.endpoint;
-    shell(folder.clone(), endpoint, customer, delete).await;
-    assert!(matches!(
-        scene.connector.detect(&made[0].0).await,
-        Detection::Refused { .. }
-    ));
-    let (second, guide) = &made[1];
-    assert_eq!(scene.connector.detect(second).await, Detection::Granted);
-    // Again, with nothing to change.
-    let commands = guide.cloudformation_commands.clone();
-    shell(folder, endpoint, customer, commands).await;
-    assert_eq!(scene.connector.detect(second).await, Detection::Granted);
 }
