@@ -12,6 +12,9 @@ mod openapi;
 mod problem;
 mod routes;
 mod stream;
+mod well_known;
+
+pub use well_known::issuer_router;
 
 use axum::{
     Router, extract::DefaultBodyLimit, middleware::from_fn, middleware::from_fn_with_state,

@@ -1,6 +1,7 @@
 //! The server's configuration: a TOML file, overridden by the environment
 //! (`LANDFALL__CLOUDS__AWS__REGION`).
 
+use landfall_issuer::IssuerUrl;
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::{
@@ -21,6 +22,8 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     pub organization: String,
     pub clouds: Clouds,
+    pub vault: Vault,
+    pub issuer: Issuer,
     pub deployments: Deployments,
     pub engine: Engine,
     pub limits: Limits,
@@ -31,6 +34,38 @@ pub struct Config {
 pub struct Clouds {
     /// What the operator must own before real AWS works, and where AWS is.
     pub aws: landfall_aws::AwsConfig,
+}
+
+/// Where the master keys are; at most one of them. Default: `vault.key` in the
+/// data folder.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vault {
+    pub key_file: Option<PathBuf>,
+    /// The name of an environment variable.
+    pub key_env: Option<String>,
+    /// A program and its arguments; no shell reads it.
+    pub command: Option<Vec<String>>,
+}
+
+/// Landfall as an OIDC issuer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Issuer {
+    pub mode: IssuerMode,
+    /// The URL from which the clouds fetch the documents. Default in mode
+    /// `server`: `public_url`, when it is https.
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IssuerMode {
+    /// This server serves the documents.
+    #[default]
+    Server,
+    /// The operator uploads what `landfall issuer export` writes.
+    Static,
 }
 
 /// How people reach what was deployed.
@@ -92,6 +127,8 @@ impl Default for Config {
             database_url: None,
             organization: "default".into(),
             clouds: Clouds::default(),
+            vault: Vault::default(),
+            issuer: Issuer::default(),
             deployments: Deployments::default(),
             engine: Engine::default(),
             limits: Limits::default(),
@@ -109,6 +146,12 @@ pub enum ConfigError {
     },
     #[error("engine.wait_scale must be a number from 0.0001 to 100")]
     WaitScale,
+    #[error("set one of vault.key_file, vault.key_env and vault.command, not several")]
+    SeveralKeys,
+    #[error("issuer.mode = \"static\" needs issuer.url: where the exported documents are")]
+    NoIssuerUrl,
+    #[error("cannot use issuer.url")]
+    IssuerUrl(#[source] landfall_issuer::InvalidUrl),
     #[error("engine.lease_seconds must be a number from 1 to 3600")]
     LeaseSeconds,
 }
@@ -145,7 +188,28 @@ impl Config {
         if !(1.0..=3600.0).contains(&self.engine.lease_seconds) {
             return Err(ConfigError::LeaseSeconds);
         }
+        let sources = [
+            self.vault.key_file.is_some(),
+            self.vault.key_env.is_some(),
+            self.vault.command.is_some(),
+        ];
+        if sources.into_iter().filter(|given| *given).count() > 1 {
+            return Err(ConfigError::SeveralKeys);
+        }
+        self.issuer_url()?;
         Ok(self)
+    }
+
+    /// `None` when this server has no address that the clouds could reach.
+    pub fn issuer_url(&self) -> Result<Option<IssuerUrl>, ConfigError> {
+        let parse = |url: &str| IssuerUrl::parse(url).map(Some);
+        match (&self.issuer.url, self.issuer.mode) {
+            (Some(url), _) => parse(url).map_err(ConfigError::IssuerUrl),
+            (None, IssuerMode::Static) => Err(ConfigError::NoIssuerUrl),
+            // An address with a port is good for people and not for AWS: no
+            // reason not to start.
+            (None, IssuerMode::Server) => Ok(parse(&self.public_url()).unwrap_or_default()),
+        }
     }
 
     pub fn public_url(&self) -> String {
@@ -198,6 +262,34 @@ mod tests {
         assert!(matches!(
             load("[engine]\nlease_seconds = 0.1"),
             Err(ConfigError::LeaseSeconds)
+        ));
+    }
+
+    #[test]
+    fn an_issuer_needs_an_address_that_the_clouds_take() {
+        let url = |text: &str| load(text).unwrap().issuer_url().unwrap();
+        assert_eq!(url(""), None);
+        assert_eq!(url("public_url = \"https://lf.example.com:8443\""), None);
+        let found = url("public_url = \"https://lf.example.com/\"").unwrap();
+        assert_eq!(found.as_str(), "https://lf.example.com");
+        let own = "public_url = \"http://10.0.0.1\"\n[issuer]\nurl = \"https://id.example.com\"";
+        assert_eq!(url(own).unwrap().as_str(), "https://id.example.com");
+        assert!(matches!(
+            load("[issuer]\nmode = \"static\""),
+            Err(ConfigError::NoIssuerUrl)
+        ));
+        assert!(matches!(
+            load("[issuer]\nurl = \"http://id.example.com\""),
+            Err(ConfigError::IssuerUrl(_))
+        ));
+    }
+
+    #[test]
+    fn the_master_keys_are_in_one_place() {
+        assert!(load("[vault]\nkey_env = \"KEYS\"").is_ok());
+        assert!(matches!(
+            load("[vault]\nkey_env = \"KEYS\"\ncommand = [\"kms\"]"),
+            Err(ConfigError::SeveralKeys)
         ));
     }
 

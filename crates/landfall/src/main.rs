@@ -3,6 +3,7 @@
 mod clock;
 mod commands;
 mod config;
+mod keeping;
 #[cfg(debug_assertions)]
 mod kill_switch;
 mod logging;
@@ -46,6 +47,12 @@ enum Command {
     /// Make an organization on the server's own machine, or list them
     #[command(subcommand)]
     Organizations(commands::organizations::Command),
+    /// The master keys that seal stored secrets
+    #[command(subcommand)]
+    Vault(commands::vault::Command),
+    /// The OIDC issuer by which clouds are reached without a secret
+    #[command(subcommand)]
+    Issuer(commands::issuer::Command),
     /// Say what is set up, what is missing and what to do
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell
@@ -92,6 +99,8 @@ async fn run(arguments: Arguments) -> ExitCode {
         Command::Organizations(command) => {
             commands::organizations::run(command, &data_dir, format).await
         }
+        Command::Vault(command) => commands::vault::run(command, &data_dir, format).await,
+        Command::Issuer(command) => commands::issuer::run(command, &data_dir, format).await,
         Command::Sandbox(args) => commands::sandbox::run(args, format).await,
         Command::Doctor(args) => commands::doctor::run(args, &data_dir, format).await,
     };

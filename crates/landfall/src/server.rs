@@ -1,11 +1,12 @@
 //! The server: store, clouds, use cases, API, pages and workers put together.
 
-use crate::{clock::SystemClock, config::Config, secret_file};
+use crate::{clock::SystemClock, config::Config, keeping, secret_file};
 use anyhow::Context as _;
 use axum::Router;
 use landfall_app::{App, Parts, Settings, organizations, worker};
 use landfall_aws::AwsConnector;
-use landfall_model::{Clock, connector::Connector, entropy::SystemEntropy};
+use landfall_issuer::KeyIssuer;
+use landfall_model::{connector::Connector, entropy::SystemEntropy, store::Store};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     net::SocketAddr,
@@ -55,24 +56,18 @@ pub async fn app(
     data_dir: &Path,
     connectors: Vec<Arc<dyn Connector>>,
 ) -> anyhow::Result<Arc<App>> {
-    secret_file::folder(data_dir)
-        .with_context(|| format!("cannot use the data folder {}", data_dir.display()))?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = landfall_store::open(
-        database_url(config, data_dir).expose_secret(),
-        clock.clone(),
-    )
-    .await
-    .context("cannot open the database")?;
-    #[cfg(debug_assertions)]
-    let store = crate::kill_switch::armed(store)?;
-    Ok(App::new(Parts {
+    let store = keeping::store(config, data_dir).await?;
+    Ok(app_on(config, store, connectors))
+}
+
+fn app_on(config: &Config, store: Arc<dyn Store>, connectors: Vec<Arc<dyn Connector>>) -> Arc<App> {
+    App::new(Parts {
         store,
-        clock,
+        clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         connectors,
         settings: settings(config),
-    }))
+    })
 }
 
 /// Starts a server.
@@ -86,7 +81,10 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
         .await
         .context("cannot use [clouds.aws]")?,
     );
-    let app = app(config, data_dir, vec![connector.clone()]).await?;
+    let store = keeping::store(config, data_dir).await?;
+    let vault = keeping::vault(config, data_dir, &*store).await?;
+    let issuer = keeping::issuer(config, store.clone(), vault)?;
+    let app = app_on(config, store, vec![connector.clone()]);
 
     let listener = TcpListener::bind(config.listen)
         .await
@@ -105,9 +103,10 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
     .context("cannot make the first organization")?;
 
     let shutdown = CancellationToken::new();
-    let router = router(&app, config);
+    let router = router(&app, &issuer, config);
     let tasks = vec![
         tokio::spawn(worker::run(app.clone(), shutdown.clone())),
+        tokio::spawn(keeping::advance(issuer, shutdown.clone())),
         tokio::spawn(serve(listener, router, shutdown.clone())),
     ];
     Ok(Server {
@@ -120,11 +119,13 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
     })
 }
 
-fn router(app: &Arc<App>, config: &Config) -> Router {
+fn router(app: &Arc<App>, issuer: &Arc<KeyIssuer>, config: &Config) -> Router {
     let options = landfall_dashboard::Options {
         https: config.public_url().starts_with("https://"),
     };
-    landfall_api::router(app.clone()).merge(landfall_dashboard::router(app.clone(), options))
+    landfall_api::router(app.clone())
+        .merge(landfall_api::issuer_router(issuer.clone()))
+        .merge(landfall_dashboard::router(app.clone(), options))
 }
 
 async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {

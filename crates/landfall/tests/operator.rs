@@ -7,11 +7,12 @@ use harness::{
     api::Api,
     process::{Process, landfall},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
 const CONFIG: &str = "\
 listen = \"127.0.0.1:0\"
+public_url = \"https://landfall.example.com\"
 
 [clouds.aws]
 endpoint_url = \"http://127.0.0.1:9\"
@@ -21,6 +22,10 @@ kind = \"static\"
 access_key_id = \"AKIAIOSFODNN7EXAMPLE\"
 secret_access_key = \"unused\"
 ";
+
+/// Where the clouds would find the documents; here they are asked for on
+/// loopback.
+const ISSUER: &str = "https://landfall.example.com";
 
 fn command(folder: &Path, args: &[&str]) -> tokio::process::Command {
     let config = folder.join("server.toml");
@@ -142,4 +147,72 @@ async fn a_second_organization_has_its_own_way_in_and_sees_nothing_of_the_first(
     assert_ne!(std::fs::read_to_string(file).unwrap(), old);
     entering(&url, file).await;
     server.kill().await.unwrap();
+}
+
+/// The vault and the issuer beside a server that runs: the first secret makes
+/// the key, a rotation leaves everything readable, what is exported is what is
+/// served.
+#[tokio::test]
+async fn the_vault_and_the_issuer_are_kept_by_whoever_has_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let key_file = folder.join("data/vault.key");
+    let (mut server, url) = serving(folder).await;
+    let shown = asked(folder, &["vault", "show"]).await.unwrap();
+    assert_eq!(shown["versions"], json!([]));
+    assert!(!key_file.exists(), "looking makes no key");
+
+    let fetch = async |path: &str| -> Value {
+        let response = reqwest::get(format!("{url}{path}")).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["cache-control"], "public, max-age=900");
+        response.json().await.unwrap()
+    };
+    let discovery = fetch("/.well-known/openid-configuration").await;
+    assert_eq!(discovery["issuer"], ISSUER);
+    let first = fetch("/.well-known/jwks.json").await;
+    let mode = std::fs::metadata(&key_file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let rotated = asked(folder, &["vault", "rotate"]).await.unwrap();
+    assert_eq!(
+        (&rotated["version"], &rotated["resealed"]),
+        (&json!(2), &json!(1))
+    );
+    let shown = asked(folder, &["vault", "show"]).await.unwrap();
+    assert_eq!(shown["versions"][1]["signing_keys"], 1);
+    assert_eq!(fetch("/.well-known/jwks.json").await, first);
+
+    let new = asked(folder, &["issuer", "rotate"]).await.unwrap();
+    assert_eq!(new["state"], "published");
+    let (_, said) = asked(folder, &["issuer", "rotate"]).await.unwrap_err();
+    assert!(said.contains("under way"), "{said}");
+    let served = fetch("/.well-known/jwks.json").await;
+    assert_eq!(served["keys"].as_array().unwrap().len(), 2);
+    let public = folder.join("public");
+    let export = ["issuer", "export", public.to_str().unwrap()];
+    asked(folder, &export).await.unwrap();
+    let exported = |path: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(public.join(path)).unwrap()).unwrap()
+    };
+    assert_eq!(exported(".well-known/jwks.json"), served);
+    assert_eq!(exported(".well-known/openid-configuration"), discovery);
+    let shown = asked(folder, &["issuer", "show"]).await.unwrap();
+    assert_eq!(shown["keys"][1]["id"], new["id"]);
+
+    // Without its key, nothing is made up in its place.
+    server.kill().await.unwrap();
+    std::fs::rename(&key_file, folder.join("elsewhere")).unwrap();
+    for command in [&["vault", "show"][..], &["server"]] {
+        let (_, said) = asked(folder, command).await.unwrap_err();
+        assert!(said.contains("restore"), "{command:?}: {said}");
+        assert!(!key_file.exists());
+    }
+    std::fs::rename(folder.join("elsewhere"), &key_file).unwrap();
+    asked(folder, &["vault", "rotate"]).await.unwrap();
+
+    // A key file that others can read is no key.
+    std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (_, said) = asked(folder, &["vault", "show"]).await.unwrap_err();
+    assert!(said.contains("chmod 600"), "{said}");
 }

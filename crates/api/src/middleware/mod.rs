@@ -5,7 +5,6 @@ pub(crate) mod idempotency;
 mod panic;
 pub(crate) mod timeout;
 
-use crate::Shared;
 use axum::{
     Router,
     http::{HeaderName, HeaderValue, Request, header},
@@ -22,7 +21,10 @@ use tower_http::{
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Request ids, traces, security headers and panics, in this order.
-pub(crate) fn common(router: Router<Shared>) -> Router<Shared> {
+pub(crate) fn common<S>(router: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     // An API's answer is never a page: nothing may run or frame it, and it may
     // hold what only this caller may see.
     let headers = [

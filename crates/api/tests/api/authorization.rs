@@ -13,7 +13,8 @@ use landfall_model::{
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What needs no token. This list may only shrink.
+/// What needs no token. This list may only shrink. (The issuer's documents, which
+/// are for everybody, are a router of their own: see `issuer.rs`.)
 const OPEN: &[&str] = &["GET /api/v1/openapi.json", "GET /healthz", "GET /readyz"];
 
 /// Whom an endpoint answers, and what another organization's Admin gets.

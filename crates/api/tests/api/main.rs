@@ -7,6 +7,7 @@ mod client;
 
 mod authorization;
 mod idempotency;
+mod issuer;
 mod limits;
 mod openapi;
 mod problems;
