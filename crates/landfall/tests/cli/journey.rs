@@ -414,11 +414,13 @@ async fn wait_until(
 
 /// Every command that talks to a server was called in both forms.
 async fn nothing_was_left_out(cli: &Cli) {
-    const LOCAL: [&str; 6] = [
+    const LOCAL: [&str; 8] = [
         "demo",
         "server",
         "sandbox",
         "organizations",
+        "issuer",
+        "vault",
         "doctor",
         "completions",
     ];
