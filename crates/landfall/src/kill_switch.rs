@@ -4,29 +4,7 @@
 
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
-use landfall_model::{
-    Timestamp,
-    application::Application,
-    audit,
-    check::CheckRun,
-    connection::Connection,
-    digest::Digest,
-    environment::Environment,
-    id::*,
-    journal::{Event, Stream},
-    member::Member,
-    organization::Organization,
-    plan::Plan,
-    resource::Resource,
-    retained::Retained,
-    rollout::Rollout,
-    secret::Secret,
-    session::Session,
-    signing_key::SigningKey,
-    store::{Idempotency, Store, StoreResult, Write},
-    token::Token,
-    work::{Job, Lease},
-};
+use landfall_model::store::{Around, Store, StoreResult, Write};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -80,72 +58,33 @@ fn die() -> ! {
     std::process::abort()
 }
 
-macro_rules! pass_on {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {
-        #[async_trait]
-        impl Store for Armed {
-            async fn commit(&self, writes: Vec<Write>) -> StoreResult<()> {
-                if !writes.iter().any(|write| matches!(write, Write::Append { .. })) {
-                    return self.store.commit(writes).await;
-                }
-                let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
-                if number > self.at {
-                    // The process is dying at an earlier one: nothing that
-                    // comes later may be written in its last milliseconds.
-                    return std::future::pending().await;
-                }
-                let here = number == self.at;
-                if here && matches!(self.side, Side::Before) {
-                    die();
-                }
-                let result = self.store.commit(writes).await;
-                if here {
-                    die();
-                }
-                result
-            }
+#[async_trait]
+impl Around for Armed {
+    fn inner(&self) -> &dyn Store {
+        &*self.store
+    }
 
-            $(async fn $name(&self $(, $argument: $kind)*) -> StoreResult<$result> {
-                self.store.$name($($argument),*).await
-            })*
+    async fn commit_around(&self, writes: Vec<Write>) -> StoreResult<()> {
+        if !writes
+            .iter()
+            .any(|write| matches!(write, Write::Append { .. }))
+        {
+            return self.store.commit(writes).await;
         }
-    };
-}
-
-pass_on! {
-    describe() -> String;
-    organizations() -> Vec<Organization>;
-    organization(id: &OrganizationId) -> Option<Organization>;
-    members(organization: &OrganizationId) -> Vec<Member>;
-    member(organization: &OrganizationId, id: &MemberId) -> Option<Member>;
-    tokens(organization: &OrganizationId) -> Vec<Token>;
-    token(organization: &OrganizationId, id: &TokenId) -> Option<Token>;
-    token_by_secret(secret_hash: &Digest) -> Option<Token>;
-    session_by_secret(secret_hash: &Digest) -> Option<Session>;
-    secrets(organization: &OrganizationId) -> Vec<Secret>;
-    secret(organization: &OrganizationId, id: &SecretId) -> Option<Secret>;
-    secrets_under(key_version: u32, after: Option<&SecretId>, limit: u32) -> Vec<Secret>;
-    secret_counts() -> Vec<(u32, u64)>;
-    signing_keys() -> Vec<SigningKey>;
-    connections(organization: &OrganizationId) -> Vec<Connection>;
-    connection(organization: &OrganizationId, id: &ConnectionId) -> Option<Connection>;
-    check_runs(organization: &OrganizationId, connection: &ConnectionId, limit: u32) -> Vec<CheckRun>;
-    applications(organization: &OrganizationId) -> Vec<Application>;
-    application(organization: &OrganizationId, id: &ApplicationId) -> Option<Application>;
-    environments(organization: &OrganizationId) -> Vec<Environment>;
-    environment(organization: &OrganizationId, id: &EnvironmentId) -> Option<Environment>;
-    resources(environment: &EnvironmentId) -> Vec<Resource>;
-    plan(organization: &OrganizationId, id: &PlanId) -> Option<Plan>;
-    plans(organization: &OrganizationId, environment: &EnvironmentId, limit: u32) -> Vec<Plan>;
-    rollout(organization: &OrganizationId, id: &RolloutId) -> Option<Rollout>;
-    rollouts(organization: &OrganizationId, environment: Option<&EnvironmentId>, limit: u32) -> Vec<Rollout>;
-    events(stream: &Stream, after: u64, limit: u32) -> Vec<Event>;
-    retained_list(organization: &OrganizationId) -> Vec<Retained>;
-    retained(organization: &OrganizationId, id: &RetainedId) -> Option<Retained>;
-    audit(organization: &OrganizationId, after: u64, limit: u32) -> Vec<audit::Entry>;
-    audit_latest(organization: &OrganizationId, limit: u32) -> Vec<audit::Entry>;
-    idempotency(organization: &OrganizationId, key: &str, now: Timestamp) -> Option<Idempotency>;
-    claim(kinds: &[&str], now: Timestamp, until: Timestamp) -> Option<Lease>;
-    heartbeat(lease: &Lease, until: Timestamp) -> Lease;
-    scheduled(job: &Job) -> Option<Timestamp>;
+        let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        if number > self.at {
+            // The process is dying at an earlier one: nothing that comes later
+            // may be written in its last milliseconds.
+            return std::future::pending().await;
+        }
+        let here = number == self.at;
+        if here && matches!(self.side, Side::Before) {
+            die();
+        }
+        let result = self.store.commit(writes).await;
+        if here {
+            die();
+        }
+        result
+    }
 }

@@ -7,6 +7,10 @@
 //! Reads that take an organization answer `None` or nothing for what belongs
 //! to another one.
 
+mod around;
+
+pub use around::Around;
+
 use crate::graph::Address;
 use crate::{
     Timestamp,
