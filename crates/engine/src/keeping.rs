@@ -106,9 +106,10 @@ impl Building<'_> {
                 let applied = owned::view(&desired, &observed.properties);
                 (applied, observed.properties)
             }
-            // It cannot be read now, and its name may be somebody else's. The
-            // attempt stays open: whoever settles it looks first.
-            _ if self.log.open().is_some() && self.is_named() => return Ok(nothing),
+            // It cannot be read now, and its name may be somebody else's. An
+            // attempt that is open stays so, and whoever settles it looks first;
+            // after a refusal the next plan looks.
+            _ if self.is_only_a_name(&identifier) => return Ok(nothing),
             // An entry that knows little is better than a resource that nobody
             // knows.
             _ => (json!({}), json!({})),
@@ -129,8 +130,14 @@ impl Building<'_> {
             })
     }
 
-    fn is_named(&self) -> bool {
-        matches!(self.node.lookup, Lookup::Name { .. })
+    /// Whether nothing but the name of a create speaks for `identifier` being
+    /// ours. What was found by a look, or was to be changed, had been seen.
+    fn is_only_a_name(&self, identifier: &str) -> bool {
+        let named = matches!(self.node.lookup, Lookup::Name { .. });
+        let refused = |failure: &Failure| !failure.kind.is_retryable();
+        let unproven = self.log.open().is_some() || self.log.last_failure().is_some_and(refused);
+        let seen = self.found.as_deref() == Some(identifier) || !self.is_create();
+        named && unproven && !seen
     }
 
     fn writes(

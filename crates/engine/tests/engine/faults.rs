@@ -1,7 +1,7 @@
 //! Failed steps: what is repeated, what is not, and who is affected.
 
 use crate::support::{
-    Bench,
+    Bench, Landing,
     cloud::{Fault, Verb, failure},
     graphs::at,
 };
@@ -11,6 +11,7 @@ use landfall_model::{
     journal::EventKind,
     rollout::{NodeState, State},
 };
+use serde_json::json;
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 fn failing(kind: FailureKind, leaves: bool) -> Fault {
@@ -135,7 +136,7 @@ fn a_failure_that_leaves_a_resource_and_does_not_say_so_is_found() {
 #[test]
 fn a_refused_creation_does_not_take_what_others_have_under_that_name() {
     let bench = Bench::new(36);
-    let theirs = serde_json::json!({"BucketName": "landfall-files"});
+    let theirs = json!({"BucketName": "landfall-files"});
     bench
         .cloud
         .plant("AWS::S3::Bucket", "landfall-files", theirs, true);
@@ -152,6 +153,57 @@ fn a_refused_creation_does_not_take_what_others_have_under_that_name() {
         bench.resume(&landing);
     }
     assert_eq!(bench.cloud.requests(Verb::Update).len(), 0);
+}
+
+const BUCKET: &str = "AWS::S3::Bucket";
+
+fn bucket(bench: &Bench) -> Landing {
+    let mut builder = bench.builder();
+    let properties = json!({"BucketName": "landfall-files", "Versioning": "Enabled"});
+    builder.named("files.bucket", BUCKET, "BucketName", properties);
+    bench.land(&builder, builder.creations())
+}
+
+#[test]
+fn a_name_that_was_refused_and_cannot_be_read_is_not_recorded() {
+    for taken in [true, false] {
+        let bench = Bench::new(39);
+        if taken {
+            let theirs = json!({"BucketName": "landfall-files"});
+            bench.cloud.plant(BUCKET, "landfall-files", theirs, true);
+        }
+        let refused = failing(FailureKind::Denied, false);
+        bench.cloud.fault(Verb::Create, BUCKET, refused);
+        let unreadable = Fault::Refuse(failure(FailureKind::Denied));
+        bench.cloud.fault(Verb::Read, BUCKET, unreadable);
+        let landing = bucket(&bench);
+        let ended = bench.start(&landing, 0);
+        assert!(matches!(ended, Some(RunEnd::Failed { .. })), "{ended:?}");
+        let story = bench.story(&landing, "files.bucket");
+        let named = |kind: &EventKind| matches!(kind, EventKind::Identified { .. });
+        assert!(story.iter().any(named), "the cloud named it: {story:?}");
+        assert_eq!(bench.records().len(), 0, "taken: {taken}");
+        bench.assert_nothing_lost();
+    }
+}
+
+#[test]
+fn what_was_seen_to_be_ours_is_recorded_although_it_cannot_be_read_any_more() {
+    let bench = Bench::new(40);
+    let partial = Fault::LeavePartial {
+        failure: failure(FailureKind::Unavailable),
+        without: "Versioning".into(),
+    };
+    bench.cloud.fault(Verb::Create, BUCKET, partial);
+    let refused = failing(FailureKind::Denied, false);
+    bench.cloud.fault(Verb::Update, BUCKET, refused);
+    let unreadable = Fault::Refuse(failure(FailureKind::Denied));
+    bench.cloud.fault_after(1, Verb::Read, BUCKET, unreadable);
+    let landing = bucket(&bench);
+    let ended = bench.start(&landing, 0);
+    assert!(matches!(ended, Some(RunEnd::Failed { .. })), "{ended:?}");
+    assert_eq!(bench.cloud.requests(Verb::Update).len(), 1);
+    bench.assert_nothing_lost();
 }
 
 #[test]
