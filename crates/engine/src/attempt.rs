@@ -185,6 +185,12 @@ impl<H: Hands> Attempts<'_, H> {
         let policy = &self.engine.policy.poll;
         let deadline = policy.deadline(&attempt.type_name);
         let began = self.engine.now();
+        // A call that was throttled for long is accepted long after its intent.
+        let since = if progress.is_some() {
+            began
+        } else {
+            attempt.at
+        };
         let mut patience = Patience::new(began);
         let mut polls = 0;
         loop {
@@ -228,7 +234,7 @@ impl<H: Hands> Attempts<'_, H> {
                     progress = Some(answer);
                 }
                 Err(failure) if failure.kind == FailureKind::Forgotten => {
-                    if passed(attempt.at, self.engine.now()) >= NEW {
+                    if passed(since, self.engine.now()) >= NEW {
                         return Ok(Outcome::Lost);
                     }
                     let wait = policy.interval(&attempt.type_name, polls);

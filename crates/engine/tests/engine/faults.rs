@@ -441,6 +441,22 @@ fn a_forgotten_operation_is_looked_for() {
 }
 
 #[test]
+fn an_operation_that_was_accepted_late_is_new_all_the_same() {
+    let bench = Bench::new(41);
+    let mut builder = bench.builder();
+    builder.tagged("network.address", "AWS::EC2::EIP", json!({}));
+    let landing = bench.land(&builder, builder.creations());
+    bench.cloud.throttle_for(60_000);
+    let unknown = Fault::Refuse(failure(FailureKind::Forgotten));
+    bench.cloud.fault(Verb::Poll, "AWS::EC2::EIP", unknown);
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    bench.assert_landed(&landing);
+    let story = bench.story(&landing, "network.address");
+    let given_up = |kind: &EventKind| matches!(kind, EventKind::AttemptFailed { .. });
+    assert!(!story.iter().any(given_up), "{story:?}");
+}
+
+#[test]
 fn a_lost_update_is_compared_before_it_is_repeated() {
     let bench = Bench::new(33);
     let landing = bench.second();
