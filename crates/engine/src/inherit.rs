@@ -7,9 +7,9 @@
 //! finds. The older journal gets the closing event, so this happens once.
 
 use crate::{
-    attempt::{Attempts, Outcome},
+    attempt::{Attempts, Outcome, passed},
     engine::{Stop, Trouble},
-    fold::{Logs, NodeLog},
+    fold::{Attempt, Logs, NodeLog},
     hands::Provisioner,
     journal::Journal,
     lookup::{self, Maker, Wanted},
@@ -145,7 +145,7 @@ async fn settle_one(world: &World<'_>, mut legacy: Legacy) -> Result<(), Trouble
         node: &node,
         properties,
     };
-    let observed = match made(world, &attempts, maker, outcome, identifier).await? {
+    let observed = match made(world, &attempts, maker, &open, outcome, identifier).await? {
         Ok(observed) => observed,
         Err(failure) => {
             let event = EventKind::AttemptFailed {
@@ -174,6 +174,7 @@ async fn made(
     world: &World<'_>,
     attempts: &Attempts<'_, Provisioner>,
     maker: Maker<'_>,
+    open: &Attempt,
     outcome: Outcome,
     identifier: Option<String>,
 ) -> Result<Result<Observed, Failure>, Trouble> {
@@ -184,9 +185,11 @@ async fn made(
             let seen = attempts.read_made(type_name, &identifier).await?;
             (seen, found_nothing(world))
         }
-        (Outcome::Succeeded { .. } | Outcome::Lost, _) => {
-            (look(world, &maker).await?, found_nothing(world))
-        }
+        (Outcome::Succeeded { .. }, _) => (look(world, &maker).await?, found_nothing(world)),
+        (Outcome::Lost, _) => match look(world, &maker).await? {
+            None if may_be_at_work(world, open) => return Err(too_early(world, open).into()),
+            found => (found, found_nothing(world)),
+        },
         (
             Outcome::Failed {
                 failure,
@@ -210,6 +213,28 @@ async fn made(
         (Outcome::Failed { failure, .. }, _) => (look(world, &maker).await?, failure),
     };
     Ok(found.ok_or(why))
+}
+
+/// An attempt that was made a short while ago may still be at work, unseen:
+/// closing it would let the next create make a second one.
+fn may_be_at_work(world: &World<'_>, open: &Attempt) -> bool {
+    let age = passed(open.at, world.engine.now());
+    age < world.engine.policy.poll.deadline(&open.type_name)
+}
+
+fn too_early(world: &World<'_>, open: &Attempt) -> Failure {
+    let deadline = world.engine.policy.poll.deadline(&open.type_name);
+    Failure::new(
+        FailureKind::Unavailable,
+        "OutcomeUnknown",
+        format!(
+            "an earlier rollout asked for a {} at {}, and the cloud cannot say what became of it; \
+             it may still appear until {} minutes later: resume the rollout then",
+            open.type_name,
+            open.at,
+            deadline.as_secs() / 60
+        ),
+    )
 }
 
 fn found_nothing(world: &World<'_>) -> Failure {

@@ -111,6 +111,63 @@ fn what_cannot_be_settled_fails_the_run_and_only_what_stands_on_it() {
     bench.assert_landed(&landing);
 }
 
+#[test]
+fn a_forgotten_creation_that_may_still_be_at_work_is_not_made_twice() {
+    const DATABASE: &str = "AWS::RDS::DBInstance";
+    let bench = Bench::new(77);
+    let land = || {
+        let mut builder = bench.builder();
+        let name = "DBInstanceIdentifier";
+        builder.named("db.instance", DATABASE, name, json!({name: "landfall-db"}));
+        bench.land(&builder, builder.creations())
+    };
+    let old = land();
+    bench
+        .cloud
+        .fault(Verb::Create, DATABASE, Fault::ForgetOperation);
+    let revoked = Fault::Refuse(failure(FailureKind::Unauthorized));
+    bench.cloud.fault(Verb::Poll, DATABASE, revoked);
+    let ended = bench.start(&old, 0);
+    assert!(matches!(ended, Some(RunEnd::Failed { .. })));
+
+    let landing = land();
+    let Some(RunEnd::Failed { failed, .. }) = bench.start(&landing, 0) else {
+        panic!("nobody knows yet");
+    };
+    assert_eq!(failed[&at("db.instance")].code, "OutcomeUnknown");
+    let story = bench.story(&old, "db.instance");
+    let closed = |kind: &EventKind| matches!(kind, EventKind::AttemptFailed { .. });
+    assert!(!story.iter().any(closed), "{story:?}");
+
+    bench.sim.clock.advance(Duration::from_secs(600));
+    bench.resume(&landing);
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    bench.assert_landed(&landing);
+    assert_eq!(bench.cloud.requests(Verb::Create).len(), 1);
+}
+
+#[test]
+fn a_forgotten_creation_that_came_to_nothing_is_made_again_when_it_is_too_late_for_it() {
+    let bench = Bench::new(78);
+    let mut builder = bench.builder();
+    builder.tagged("network.address", "AWS::EC2::EIP", json!({}));
+    let old = bench.land(&builder, builder.creations());
+    let fault = Fault::FailOperation {
+        failure: failure(FailureKind::Unavailable),
+        leaves: false,
+    };
+    bench.cloud.fault(Verb::Create, "AWS::EC2::EIP", fault);
+    let revoked = Fault::Refuse(failure(FailureKind::Unauthorized));
+    bench.cloud.fault(Verb::Poll, "AWS::EC2::EIP", revoked);
+    assert!(matches!(bench.start(&old, 0), Some(RunEnd::Failed { .. })));
+    bench.sim.clock.advance(Duration::from_secs(3600));
+    let forgotten = Fault::Refuse(failure(FailureKind::Forgotten));
+    bench.cloud.fault(Verb::Poll, "AWS::EC2::EIP", forgotten);
+    let landing = bench.land(&builder, builder.creations());
+    assert_eq!(bench.start(&landing, 0), Some(RunEnd::Succeeded));
+    bench.assert_landed(&landing);
+}
+
 /// A rollout whose creation of a bucket was accepted, and which was refused
 /// before it could learn how that ended.
 fn cut_off(bench: &Bench) -> Landing {
