@@ -21,6 +21,7 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: &RolloutId) -> Result<()
     let organization = &lease.organization_id;
     let rollout = rollouts::find(app, organization, id).await?;
     if rollout.state.is_over() {
+        app.silences.end(id);
         return complete(app, lease).await;
     }
     let environment = app
@@ -95,7 +96,6 @@ async fn wait_or_give_up(
     if !canceling && !wait.is_too_long(now) {
         return Err(error);
     }
-    app.silences.end(&rollout.id);
     let said = wait.heard.unwrap_or_else(|| error.to_string());
     let why = if canceling {
         said
@@ -196,6 +196,11 @@ async fn give_up(app: &App, lease: &Lease, rollout: &Rollout, why: &str) -> Resu
         // A cancel came in between: the next claim sees it.
         Err(StoreError::Conflict { .. }) => {
             fenced_is_fine(super::postpone(app, lease, app.now()).await)
+        }
+        Ok(()) => {
+            // A resumed rollout waits anew.
+            app.silences.end(&rollout.id);
+            Ok(())
         }
         ended => fenced_is_fine(ended),
     }

@@ -20,6 +20,11 @@ struct Waiting {
     worker: tokio::task::JoinHandle<()>,
 }
 
+fn expired() -> Failure {
+    let message = "the server's own keys have expired";
+    Failure::new(FailureKind::Unavailable, "NoIdentity", message)
+}
+
 /// A rollout whose account answered when it was started, and then no more.
 async fn waiting() -> Waiting {
     let mut settings = Settings::default();
@@ -35,11 +40,7 @@ async fn waiting() -> Waiting {
     let plan = plans::create(&world.app, &actor, &view.environment.id)
         .await
         .unwrap();
-    let message = "the server's own keys have expired";
-    world.cloud.refuses_the_provisioner_after(
-        1,
-        Failure::new(FailureKind::Unavailable, "NoIdentity", message),
-    );
+    world.cloud.refuses_the_provisioner_after(1, expired());
     let asked = world.cloud.count("provisioner ");
     let rollout = rollouts::start(&world.app, &actor, &plan.id).await.unwrap();
     eventually("the worker asks", async || {
@@ -112,5 +113,40 @@ async fn a_rollout_gives_up_on_an_account_that_stays_silent() {
         why.contains("half an hour") && why.contains("own keys"),
         "{why}"
     );
+    waiting.end().await;
+}
+
+#[tokio::test]
+async fn a_resumed_rollout_waits_as_long_as_a_new_one() {
+    let waiting = waiting().await;
+    let world = &waiting.world;
+    let revoked = Failure::new(FailureKind::Unauthorized, "AccessDenied", "no such role");
+    world.cloud.refuses_the_provisioner_after(0, revoked);
+    eventually("it is refused", async || {
+        world.clock.advance(Duration::from_secs(5));
+        matches!(waiting.state().await, State::Failed { .. })
+    })
+    .await;
+    world.clock.advance(Duration::from_secs(31 * 60));
+
+    world.cloud.refuses_the_provisioner_after(0, expired());
+    let asked = world.cloud.count("provisioner ");
+    rollouts::resume(&world.app, &waiting.actor, &waiting.rollout.id)
+        .await
+        .unwrap();
+    eventually("the worker asks twice", async || {
+        world.clock.advance(Duration::from_secs(1));
+        world.cloud.count("provisioner ") > asked + 1 || waiting.state().await.is_over()
+    })
+    .await;
+    assert!(!waiting.state().await.is_over(), "it is patient");
+    rollouts::cancel(&world.app, &waiting.actor, &waiting.rollout.id)
+        .await
+        .unwrap();
+    eventually("it is canceled", async || {
+        world.clock.advance(Duration::from_secs(1));
+        waiting.state().await.is_over()
+    })
+    .await;
     waiting.end().await;
 }
