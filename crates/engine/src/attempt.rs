@@ -3,7 +3,7 @@
 
 use crate::{
     backoff,
-    breaker::SILENT,
+    breaker::is_silenced,
     engine::{Engine, Stop, Trouble},
     fold::{Attempt, NodeLog},
     hands::Hands,
@@ -289,7 +289,7 @@ fn identified(attempt: &Attempt, progress: &Progress, known: Option<&str>) -> Op
 /// The cloud's own trouble may strike after it took the request. A circuit that
 /// is open never let the call out.
 fn may_have_been_accepted(failure: &Failure) -> bool {
-    failure.code != SILENT
+    !is_silenced(failure)
         && matches!(
             failure.kind,
             FailureKind::Unknown | FailureKind::Unavailable
@@ -354,7 +354,7 @@ impl Patience {
 
     /// How long to wait before repeating, or `None` to give up.
     pub fn next(&mut self, engine: &Engine, failure: &Failure) -> Option<Duration> {
-        if !failure.kind.is_retryable() || failure.code == SILENT {
+        if !failure.kind.is_retryable() || is_silenced(failure) {
             return None;
         }
         self.tries = self.tries.saturating_add(1);

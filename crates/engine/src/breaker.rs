@@ -13,7 +13,13 @@ use std::{
 };
 
 /// The code of a call that was not made because the cloud was silent.
-pub(crate) const SILENT: &str = "ConnectionSilent";
+const SILENT: &str = "ConnectionSilent";
+
+/// Whether a call was not made because the cloud had been silent: the circuit is
+/// open for longer than it is worth repeating the call.
+pub fn is_silenced(failure: &Failure) -> bool {
+    failure.code == SILENT
+}
 
 /// Shared by everything in the process that calls with a connection.
 #[derive(Clone)]

@@ -67,7 +67,7 @@ mod run;
 mod schedule;
 mod world;
 
-pub use breaker::Breakers;
+pub use breaker::{Breakers, is_silenced};
 pub use destroy::{Destroy, DestroyEnd, destroy};
 pub use engine::{Closing, Engine, EngineError, Interruption, RunEnd, Site};
 pub use fold::{Fold, fold};

@@ -1,9 +1,9 @@
 //! Looking at the account, for planning.
 
 use super::wanted::{self, Wanted};
-use crate::{App, failed};
+use crate::{App, cloud::Silence, failed};
 use futures::{StreamExt, TryStreamExt, stream};
-use landfall_engine::Eyes;
+use landfall_engine::{Eyes, is_silenced};
 use landfall_model::{
     connection::Connection,
     driver::{Failure, FailureKind, Observed},
@@ -46,23 +46,24 @@ pub(super) async fn plan_now(
         "looking at {} in {}",
         connection.account_id, environment.region
     );
-    let look = async {
-        let connector = app.connectors.get(&connection.method).ok_or_else(|| {
-            let message = "this server no longer offers the connection's method";
-            Failure::new(FailureKind::Unavailable, "MethodUnavailable", message)
-        })?;
-        let driver = connector
-            .provisioner(connection, &environment.region)
-            .await?;
-        let party = environment.id.as_str();
-        let eyes = Eyes::new(&app.engine, driver, connection, &environment.region, party);
-        let looker = Looker { app, eyes };
-        looker.look(&graph, &recorded, environment).await
-    };
-    let observed = app
-        .ask(connection, app.settings.planning.timeout, look)
+    let question = app
+        .connector(connection.method)?
+        .provisioner(connection, &environment.region);
+    let driver = app
+        .ask(connection, app.settings.detection.timeout, question)
         .await
         .map_err(|silence| silence.into_error(&what))?;
+    let party = environment.id.as_str();
+    let eyes = Eyes::new(&app.engine, driver, connection, &environment.region, party);
+    let looker = Looker { app, eyes };
+    let look = looker.look(&graph, &recorded, environment);
+    // Not the connection's breaker: a look may take too long because the account
+    // is busy, and each of its calls tells the engine's breaker how it went.
+    let observed = match tokio::time::timeout(app.settings.planning.timeout, look).await {
+        Ok(observed) => observed.map_err(Silence::Refused),
+        Err(_) => Err(Silence::Unreachable),
+    }
+    .map_err(|silence| silence.into_error(&what))?;
     let now = app.now();
     planner::plan(PlanInput {
         id: PlanId::at(now, &*app.entropy),
@@ -160,7 +161,7 @@ impl Looker<'_> {
         let mut tries = 1;
         loop {
             match question().await {
-                Err(failure) if failure.kind.is_retryable() && tries < most(failure.kind) => {
+                Err(failure) if worth_repeating(&failure) && tries < most(failure.kind) => {
                     let longest = 500 << tries.min(3);
                     let pause = self.app.entropy.below(longest);
                     self.app.clock.sleep(Duration::from_millis(pause)).await;
@@ -170,6 +171,12 @@ impl Looker<'_> {
             }
         }
     }
+}
+
+/// What was not even asked, because the account is silent, will not be asked in
+/// the next seconds either.
+fn worth_repeating(failure: &Failure) -> bool {
+    failure.kind.is_retryable() && !is_silenced(failure)
 }
 
 fn most(kind: FailureKind) -> u32 {

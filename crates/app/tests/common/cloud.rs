@@ -33,6 +33,10 @@ struct State {
     silent: Vec<String>,
     /// `provisioner` refuses with this after so many more calls.
     refusal: Option<(u32, Failure)>,
+    /// The server's own identity is refused with this.
+    no_identity: Option<Failure>,
+    /// Reads and lists fail with this.
+    unreadable: Option<Failure>,
     resources: BTreeMap<(String, String), Value>,
     made: u32,
     /// Reads under way, and the most that there were at once.
@@ -60,6 +64,8 @@ impl Default for FakeCloud {
             ],
             silent: vec![],
             refusal: None,
+            no_identity: None,
+            unreadable: None,
             resources: BTreeMap::new(),
             made: 0,
             reading: (0, 0),
@@ -116,6 +122,14 @@ impl FakeCloud {
 
     pub fn accepts_the_provisioner(&self) {
         self.lock().refusal = None;
+    }
+
+    pub fn refuses_the_server(&self, failure: Failure) {
+        self.lock().no_identity = Some(failure);
+    }
+
+    pub fn refuses_to_be_read(&self, failure: Failure) {
+        self.lock().unreadable = Some(failure);
     }
 
     pub fn most_reads_at_once(&self) -> usize {
@@ -188,6 +202,9 @@ impl Connector for FakeCloud {
     }
 
     async fn principal(&self) -> Result<ServerPrincipal, Failure> {
+        if let Some(failure) = &self.lock().no_identity {
+            return Err(failure.clone());
+        }
         Ok(ServerPrincipal::Aws {
             arn: "arn:aws:iam::999999999999:role/landfall-server".to_owned(),
         })
@@ -404,6 +421,9 @@ impl Driver for FakeDriver {
         tokio::task::yield_now().await;
         let mut state = self.state.lock().unwrap();
         state.reading.0 -= 1;
+        if let Some(failure) = &state.unreadable {
+            return Err(failure.clone());
+        }
         let key = (type_name.to_owned(), identifier.to_owned());
         Ok(state.resources.get(&key).map(|properties| Observed {
             identifier: identifier.to_owned(),
@@ -413,6 +433,9 @@ impl Driver for FakeDriver {
 
     async fn list(&self, type_name: &str, _: Option<&Value>) -> Result<Vec<Observed>, Failure> {
         let state = self.note("list", type_name);
+        if let Some(failure) = &state.unreadable {
+            return Err(failure.clone());
+        }
         let of_type = state
             .resources
             .iter()

@@ -1,9 +1,10 @@
 //! An account that does not answer keeps nothing waiting for ever.
 
-use crate::common::{World, application, code, environment, eventually};
-use landfall_app::{Actor, Settings, environments, plans, rollouts, worker};
+use crate::common::{World, application, code, connected, environment, eventually};
+use landfall_app::{Actor, Settings, connections, environments, plans, rollouts, worker};
 use landfall_model::{
     Code,
+    connection::Connection,
     driver::{Failure, FailureKind},
     environment::{ApprovalPolicy, Environment},
     rollout::{Rollout, State},
@@ -149,4 +150,72 @@ async fn a_resumed_rollout_waits_as_long_as_a_new_one() {
     })
     .await;
     waiting.end().await;
+}
+
+/// An environment to plan for, in an account whose reads fail.
+async fn unreadable(
+    settings: Settings,
+    kind: FailureKind,
+) -> (World, Actor, Connection, Environment) {
+    let world = World::with(settings).await;
+    let actor = world.tenant("Acme").await.admin.actor;
+    let connection = connected(&world.app, &world.cloud, &actor).await;
+    let shop = application(&world.app, &actor).await;
+    let policy = ApprovalPolicy::Automatic;
+    let view = environment(&world.app, &actor, &shop, &connection, policy).await;
+    let failure = Failure::new(kind, "Trouble", "not now");
+    world.cloud.refuses_to_be_read(failure);
+    (world, actor, connection, view.environment)
+}
+
+#[tokio::test]
+async fn a_busy_account_is_not_a_silent_one() {
+    let mut settings = Settings::default();
+    settings.planning.timeout = Duration::from_millis(50);
+    let (world, actor, connection, environment) =
+        unreadable(settings, FailureKind::Throttled).await;
+    for _ in 0..3 {
+        let plan = plans::create(&world.app, &actor, &environment.id).await;
+        assert_eq!(code(plan), Code::CloudUnreachable);
+    }
+    connections::verify(&world.app, &actor, &connection.id)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_plan_does_not_wait_for_what_is_not_even_asked() {
+    let (world, actor, _, environment) =
+        unreadable(Settings::default(), FailureKind::Unavailable).await;
+    let plan = async || {
+        let plan = plans::create(&world.app, &actor, &environment.id).await;
+        assert_eq!(code(plan), Code::PlanBlocked);
+    };
+    let in_time = async |step| {
+        let pass = async {
+            loop {
+                world.clock.advance(step);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            () = plan() => {}
+            () = pass => {}
+        }
+    };
+    // Trouble for longer than a short outage: then nobody asks for a while.
+    in_time(Duration::from_secs(1)).await;
+    world.clock.advance(Duration::from_secs(100));
+    in_time(Duration::from_millis(20)).await;
+
+    let asked = world.cloud.calls().len();
+    // The clock stands still.
+    tokio::time::timeout(Duration::from_secs(20), plan())
+        .await
+        .expect("it sleeps between questions that are not asked");
+    let calls = world.cloud.calls().split_off(asked);
+    assert!(
+        calls.iter().all(|call| call.starts_with("provisioner ")),
+        "{calls:?}"
+    );
 }
