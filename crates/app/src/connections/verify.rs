@@ -108,6 +108,10 @@ pub(super) async fn run(
     let _one_at_a_time = app.locks.lock(format!("verify/{}", connection.id)).await;
     // The run that was waited for may have changed it.
     let connection = &find(app, &connection.organization_id, &connection.id).await?;
+    // Nor is an account asked that was given back while this run waited.
+    if !is_open(connection) {
+        return Err(not_now(connection, "verified"));
+    }
     let started_at = app.now();
     let connector: Arc<_> = app.connector(connection.method)?.clone();
     let (_, spec) = grant::spec(&connector, connection).await?;

@@ -1,4 +1,4 @@
-use crate::common::{ACCOUNT, World, check, code, new_connection};
+use crate::common::{ACCOUNT, World, check, code, eventually, new_connection};
 use landfall_app::{
     Settings, audit, checks,
     connections::{self, Change, New},
@@ -293,6 +293,34 @@ async fn a_disconnected_connection_does_nothing_more() {
     // It stays in the ledger.
     let listed = connections::list(&world.app, actor).await.unwrap();
     assert_eq!(listed[0].account_id.as_str(), ACCOUNT);
+}
+
+#[tokio::test]
+async fn a_verification_that_waited_does_not_ask_an_account_that_was_given_back() {
+    let mut settings = Settings::default();
+    settings.verification.timeout = Duration::from_secs(2);
+    let world = World::with(settings).await;
+    let tenant = world.tenant("Acme").await;
+    let actor = &tenant.admin.actor;
+    let connection = world.connected(actor).await;
+    world.cloud.silence(ACCOUNT);
+    let asked = world.cloud.count("verify");
+    let verify = || {
+        let (app, actor, id) = (world.app.clone(), actor.clone(), connection.id.clone());
+        tokio::spawn(async move { connections::verify(&app, &actor, &id).await })
+    };
+    let first = verify();
+    eventually("it asks", async || world.cloud.count("verify") > asked).await;
+    let second = verify();
+    // So that it waits for the first; where it has not begun yet, the result is
+    // the same.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    connections::disconnect(&world.app, actor, &connection.id)
+        .await
+        .unwrap();
+    first.abort();
+    assert_eq!(code(second.await.unwrap()), Code::ConnectionState);
+    assert_eq!(world.cloud.count("verify"), asked + 1);
 }
 
 #[tokio::test]
