@@ -70,15 +70,19 @@ pub(super) async fn spec(
     let principal = cloud::in_time(connector.principal())
         .await
         .map_err(|silence| {
-            let what = match silence {
-                Silence::Refused(failure) => failure.message,
-                _ => "the cloud did not answer in time".to_owned(),
+            let unavailable = |what: &str| {
+                Error::new(
+                    Code::ConnectionMethodUnavailable,
+                    format!("this server's own identity is not available: {what}"),
+                    "the operator runs 'landfall doctor' on the server: it says what is missing",
+                )
             };
-            Error::new(
-                Code::ConnectionMethodUnavailable,
-                format!("this server's own identity is not available: {what}"),
-                "the operator runs 'landfall doctor' on the server: it says what is missing",
-            )
+            match silence {
+                Silence::Refused(failure) => unavailable(&failure.message).with_source(failure),
+                Silence::Unreachable | Silence::Paused(_) => {
+                    unavailable("the cloud did not answer in time")
+                }
+            }
         })?;
     let spec = match connection.method {
         Method::AssumeRole | Method::Oidc => policy::aws::grant(connection, &principal),

@@ -3,7 +3,13 @@ use landfall_app::{
     Settings, audit, checks,
     connections::{self, Change, New},
 };
-use landfall_model::{Code, check::Outcome, connection::State, member::Role};
+use landfall_model::{
+    Code,
+    check::Outcome,
+    connection::State,
+    driver::{Failure, FailureKind},
+    member::Role,
+};
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 
@@ -321,6 +327,23 @@ async fn a_verification_that_waited_does_not_ask_an_account_that_was_given_back(
     first.abort();
     assert_eq!(code(second.await.unwrap()), Code::ConnectionState);
     assert_eq!(world.cloud.count("verify"), asked + 1);
+}
+
+#[tokio::test]
+async fn the_cause_of_a_missing_identity_is_kept_for_the_log() {
+    let world = World::new().await;
+    let tenant = world.tenant("Acme").await;
+    let actor = &tenant.admin.actor;
+    let connection = world.connected(actor).await;
+    let refused = Failure::new(FailureKind::Unauthorized, "ExpiredToken", "it has expired");
+    world.cloud.refuses_the_server(refused.clone());
+    let error = connections::grant(&world.app, actor, &connection.id)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, Code::ConnectionMethodUnavailable);
+    assert!(error.detail.contains("it has expired"), "{}", error.detail);
+    let cause = error.source.expect("the cause");
+    assert_eq!(cause.downcast_ref::<Failure>(), Some(&refused));
 }
 
 #[tokio::test]
