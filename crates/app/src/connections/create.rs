@@ -138,7 +138,7 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
         Error::new(
             Code::ConnectionMethodUnavailable,
             "this server does not know that method",
-            "use 'oidc' or 'assume-role'",
+            offered(app),
         )
         .with_violation("method", "is unknown", None)
     })?;
@@ -176,6 +176,18 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
         updated_at: now,
         version: 1,
     })
+}
+
+fn offered(app: &App) -> String {
+    let methods: Vec<String> = app
+        .connectors
+        .keys()
+        .map(|method| format!("'{}'", method.as_str()))
+        .collect();
+    match methods.as_slice() {
+        [] => "the operator configures a method first".to_owned(),
+        methods => format!("use {}", methods.join(" or ")),
+    }
 }
 
 async fn refuse_duplicate(app: &App, actor: &Actor, connection: &Connection) -> Result<()> {

@@ -347,6 +347,19 @@ async fn the_cause_of_a_missing_identity_is_kept_for_the_log() {
 }
 
 #[tokio::test]
+async fn who_names_an_unknown_method_is_told_the_ones_that_this_server_has() {
+    let world = World::new().await;
+    let tenant = world.tenant("Acme").await;
+    let mut new = new_connection();
+    new.method = Some("root-key".to_owned());
+    let error = connections::create(&world.app, &tenant.admin.actor, new)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, Code::ConnectionMethodUnavailable);
+    assert_eq!(error.next_step, "use 'assume-role'");
+}
+
+#[tokio::test]
 async fn a_silent_account_costs_time_only_until_its_breaker_opens() {
     let mut settings = Settings::default();
     settings.verification.timeout = Duration::from_millis(20);
