@@ -77,8 +77,8 @@ fn describe(rollout_id: &RolloutId, open: OpenCreate, node: Option<&Node>) -> Le
     };
     let (identifier, name) = match node.map(named) {
         Some(None) => (open.identifier, None),
-        // Without its plan nobody knows how it is identified.
         Some(Some(name)) => (None, open.identifier.or(name)),
+        // Without its plan nobody knows how it is identified.
         None => (None, open.identifier),
     };
     let by_tag = graph::tags(&open.properties).contains_key(TAG_ADDRESS);
