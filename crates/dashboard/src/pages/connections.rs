@@ -114,6 +114,8 @@ struct Show {
     guide: Option<GrantGuide>,
     regions: Vec<Region>,
     remaining: Vec<Remaining>,
+    /// So many of them.
+    perhaps: usize,
     may_change: bool,
     may_verify: bool,
 }
@@ -163,8 +165,10 @@ async fn show(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
     } else {
         Vec::new()
     };
+    let remaining = connections::remaining(app, actor, &id).await?;
     render(&Show {
-        remaining: connections::remaining(app, actor, &id).await?,
+        perhaps: remaining.iter().filter(|one| one.perhaps).count(),
+        remaining,
         may_change: actor.may(Permission::ConnectionChange),
         may_verify: actor.may(Permission::ConnectionVerify),
         frame: Frame::new(&signed_in, "/connections"),

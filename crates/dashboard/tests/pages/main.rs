@@ -6,6 +6,7 @@ mod common;
 
 mod client;
 
+mod connections;
 mod limits;
 mod live;
 mod plans;
