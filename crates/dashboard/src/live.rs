@@ -1,10 +1,11 @@
 //! Parts of pages that follow what they show.
 //!
 //! The stream says only *changed*, and only when the part is another than the
-//! one that is shown: replacing it takes away what a person had opened, marked
-//! or stood on. The page fetches the part again, through the same authorization
-//! as any other. Changes of other replicas are not heard here, so the stream
-//! also looks by itself every few seconds.
+//! one that is shown, or once after a reconnect, which still names the part that
+//! was shown first: replacing it takes away what a person had opened, marked or
+//! stood on. The page fetches the part again, through the same authorization as
+//! any other. Changes of other replicas are not heard here, so the stream also
+//! looks by itself every few seconds.
 
 use crate::{
     Shared,
