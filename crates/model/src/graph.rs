@@ -226,6 +226,11 @@ pub fn identifier_of(address: &Address) -> Value {
     reference(address, "$id")
 }
 
+/// Whether an object stands for a value of another node, and not for itself.
+pub fn is_reference(members: &serde_json::Map<String, Value>) -> bool {
+    members.contains_key("$ref") || members.contains_key("$concat")
+}
+
 fn as_reference(value: &Value) -> Option<(Address, &str)> {
     let object = value.as_object().filter(|object| object.len() == 2)?;
     let address = object.get("$ref")?.as_str()?;

@@ -32,7 +32,7 @@ pub fn differences(node: &Node, desired: &Value, observed: &Value) -> Difference
         found: Differences::default(),
     };
     for (key, want) in desired.as_object().into_iter().flatten() {
-        walk.member(&format!("/{}", escape(key)), want, observed.get(key));
+        walk.member(&child("", key), want, observed.get(key));
     }
     walk.found
 }
@@ -163,8 +163,14 @@ fn is_keyed(items: &[Value]) -> bool {
     !items.is_empty() && items.iter().all(|item| key_value(item).is_some())
 }
 
-fn escape(key: &str) -> String {
+/// A key as a segment of a JSON pointer (RFC 6901, section 3).
+pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
+}
+
+/// The pointer to the member `key` of what is at `path`.
+pub fn child(path: &str, key: &str) -> String {
+    format!("{path}/{}", escape(key))
 }
 
 struct Walk<'a> {
@@ -191,7 +197,7 @@ impl Walk<'_> {
         match (want, have) {
             (Value::Object(members), Value::Object(others)) => {
                 for (key, item) in members {
-                    self.member(&format!("{path}/{}", escape(key)), item, others.get(key));
+                    self.member(&child(path, key), item, others.get(key));
                 }
             }
             (Value::Array(items), Value::Array(others))
@@ -272,10 +278,7 @@ pub fn masked(value: &Value, path: &str, pointers: &BTreeSet<String>) -> Value {
         _ if covers(pointers, path) => Value::from(NOT_SHOWN),
         Value::Object(members) => members
             .iter()
-            .map(|(key, item)| {
-                let path = format!("{path}/{}", escape(key));
-                (key.clone(), masked(item, &path, pointers))
-            })
+            .map(|(key, item)| (key.clone(), masked(item, &child(path, key), pointers)))
             .collect(),
         Value::Array(items) => items
             .iter()

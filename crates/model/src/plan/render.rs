@@ -5,8 +5,8 @@ use super::{
     items::{bare, name},
 };
 use crate::{
-    graph::{Address, Node},
-    owned::{NOT_SHOWN, covers},
+    graph::{Address, Node, is_reference},
+    owned::{NOT_SHOWN, child, covers, masked},
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -185,7 +185,7 @@ fn leaves(pointer: &str, path: &str, value: &Value, node: &Node, lines: &mut Vec
     match value {
         Value::Object(members) if !hidden && !is_reference(members) && !members.is_empty() => {
             for (key, item) in members.iter().collect::<BTreeMap<_, _>>() {
-                let (pointer, path) = (format!("{pointer}/{key}"), format!("{path}/{key}"));
+                let (pointer, path) = (child(pointer, key), format!("{path}/{key}"));
                 leaves(&pointer, &path, item, node, lines);
             }
         }
@@ -205,13 +205,10 @@ fn leaves(pointer: &str, path: &str, value: &Value, node: &Node, lines: &mut Vec
         _ => lines.push(Line {
             path: path.to_owned(),
             before: None,
-            after: (!hidden).then(|| said(value)),
+            // Something in it may be hidden where the whole is not.
+            after: (!hidden).then(|| said(&masked(value, pointer, &node.write_only))),
         }),
     }
-}
-
-fn is_reference(members: &serde_json::Map<String, Value>) -> bool {
-    members.contains_key("$ref") || members.contains_key("$concat")
 }
 
 fn footer(out: &mut String, plan: &Plan) {
@@ -346,6 +343,8 @@ mod tests {
                 "Environment": [{"Name": "PORT", "Value": "80"}],
                 "Role": {"$ref": "web.role", "attr": "/Arn"},
                 "Zones": ["a", "b"],
+                "Passwords": ["canary", "canary"],
+                "Files": {"etc/key~1": "canary", "etc/motd": "hello"},
             }),
             needs: BTreeSet::new(),
             stateful: false,
@@ -358,6 +357,8 @@ mod tests {
             write_only: BTreeSet::from([
                 "/SecretString".to_owned(),
                 "/Listeners/*/Config/ClientSecret".to_owned(),
+                "/Passwords/*".to_owned(),
+                "/Files/etc~1key~01".to_owned(),
             ]),
             monthly_cents: None,
         };
@@ -370,8 +371,11 @@ mod tests {
             lines,
             [
                 line("/Environment/PORT", Some("\"80\"")),
+                line("/Files/etc/key~1", None),
+                line("/Files/etc/motd", Some("\"hello\"")),
                 line("/Listeners/0/Config/ClientId", Some("\"c\"")),
                 line("/Listeners/0/Config/ClientSecret", None),
+                line("/Passwords", Some("[\"(not shown)\", \"(not shown)\"]")),
                 line("/Role", Some("<web.role/Arn>")),
                 line("/SecretString", None),
                 line("/Zones", Some("[\"a\", \"b\"]")),
