@@ -25,15 +25,10 @@ pub(crate) fn check(claims: &Claims, now: Timestamp) -> Result<(), IssuerError> 
     }
     // A key is served for as long as the longest assertion that it can have
     // signed: one that lives longer would outlive its key.
-    let latest = plus(now, LIFETIME);
-    if plus(claims.issued_at, claims.lifetime) > latest {
+    if claims.issued_at.plus(claims.lifetime) > now.plus(LIFETIME) {
         return Err(IssuerError::Lifetime);
     }
     Ok(())
-}
-
-fn plus(at: Timestamp, duration: std::time::Duration) -> Timestamp {
-    at.plus_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
 pub(crate) fn sign(
@@ -44,7 +39,7 @@ pub(crate) fn sign(
     entropy: &dyn Entropy,
 ) -> Result<Assertion, IssuerError> {
     let issued = seconds(claims.issued_at);
-    let expires_at = plus(claims.issued_at, claims.lifetime);
+    let expires_at = claims.issued_at.plus(claims.lifetime);
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": key_id });
     let payload = json!({
         "iss": issuer,

@@ -1,6 +1,7 @@
 //! Time as a parameter.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::time::Duration;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// An instant, in milliseconds since the Unix epoch. Written as RFC 3339 with
@@ -20,6 +21,11 @@ impl Timestamp {
     /// This instant moved by `millis` (which may be negative), saturating.
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
+    }
+
+    /// This instant moved by `duration` in whole milliseconds, saturating.
+    pub fn plus(self, duration: Duration) -> Self {
+        self.plus_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Milliseconds from `earlier` to this instant; negative if it is later.
@@ -90,13 +96,21 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 
     /// Returns after `duration` has passed on this clock.
-    async fn sleep(&self, duration: std::time::Duration);
+    async fn sleep(&self, duration: Duration);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_duration_is_too_long_to_wait() {
+        let at = Timestamp::from_millis(5);
+        assert_eq!(at.plus(Duration::from_millis(7)).as_millis(), 12);
+        assert_eq!(at.plus(Duration::from_micros(1_999)).as_millis(), 6);
+        assert_eq!(at.plus(Duration::MAX).as_millis(), i64::MAX);
+    }
 
     proptest! {
         #[test]

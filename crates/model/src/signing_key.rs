@@ -95,18 +95,13 @@ pub enum InvalidStep {
     TooEarly { to: &'static str, at: Timestamp },
 }
 
-/// `at` plus `duration`, which is one of the constants above.
-fn after(at: Timestamp, duration: Duration) -> Timestamp {
-    at.plus_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
-}
-
 impl SigningKey {
     /// When a published key may begin to sign, or a retiring one may go.
     /// `None` where no time is waited for.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.state {
-            State::Published { since, .. } => Some(after(since, CACHE_TIME + LEEWAY)),
-            State::Retiring { since } => Some(after(since, LIFETIME + LEEWAY)),
+            State::Published { since, .. } => Some(since.plus(CACHE_TIME + LEEWAY)),
+            State::Retiring { since } => Some(since.plus(LIFETIME + LEEWAY)),
             State::Active { .. } | State::Retired { .. } => None,
         }
     }
