@@ -10,7 +10,7 @@ use axum::{
 };
 use landfall_model::{
     Code, Error,
-    issuer::{Issuer, IssuerError},
+    issuer::{DISCOVERY_PATH, Issuer, IssuerError, JWKS_PATH},
     signing_key::MAX_AGE,
 };
 use serde_json::Value;
@@ -18,12 +18,11 @@ use std::sync::Arc;
 
 type Document = ([(HeaderName, HeaderValue); 1], Json<Value>);
 
-/// `/.well-known/openid-configuration` and `/.well-known/jwks.json`, at the
-/// root of what serves them. Without an issuer's URL both are not found.
+/// [`DISCOVERY_PATH`] and [`JWKS_PATH`], at the root of what serves them. Without an issuer's URL both are not found.
 pub fn issuer_router(issuer: Arc<dyn Issuer>) -> Router {
     let router = Router::new()
-        .route("/.well-known/openid-configuration", get(discovery))
-        .route("/.well-known/jwks.json", get(jwks))
+        .route(DISCOVERY_PATH, get(discovery))
+        .route(JWKS_PATH, get(jwks))
         .method_not_allowed_fallback(problem::no_such_method);
     middleware::common(router).with_state(issuer)
 }

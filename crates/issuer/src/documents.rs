@@ -1,7 +1,7 @@
 //! What the clouds fetch.
 
-use crate::{JWKS_PATH, url::IssuerUrl};
-use landfall_model::signing_key::SigningKey;
+use crate::url::IssuerUrl;
+use landfall_model::{issuer::JWKS_PATH, signing_key::SigningKey};
 use serde_json::{Value, json};
 
 /// OpenID Connect Discovery 1.0, section 3. Nobody signs in here: the fields

@@ -15,10 +15,3 @@ mod url;
 pub use keys::KeyIssuer;
 pub use rotation::{RotateError, Step, Unseen, Witness};
 pub use url::{InvalidUrl, IssuerUrl};
-
-/// Where the discovery document is, below the issuer's URL (OpenID Connect
-/// Discovery 1.0, section 4).
-pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
-
-/// Where the key set is, below the issuer's URL.
-pub const JWKS_PATH: &str = "/.well-known/jwks.json";

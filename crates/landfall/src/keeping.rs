@@ -7,8 +7,10 @@ use crate::{
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
-use landfall_issuer::{DISCOVERY_PATH, IssuerUrl, KeyIssuer, Step, Witness};
-use landfall_model::{Clock, Entropy, entropy::SystemEntropy, store::Store, vault::Vault};
+use landfall_issuer::{IssuerUrl, KeyIssuer, Step, Witness};
+use landfall_model::{
+    Clock, Entropy, entropy::SystemEntropy, issuer::DISCOVERY_PATH, store::Store, vault::Vault,
+};
 use landfall_vault::{
     CommandKeys, EnvKeys, Envelope, FileKeys, MasterKeys, Missing, check, holds_secrets,
 };

@@ -20,6 +20,13 @@ pub const LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// bytes; the other clouds allow more.
 pub const SUBJECT_LIMIT: usize = 127;
 
+/// Where the discovery document is, below the issuer's URL (OpenID Connect
+/// Discovery 1.0, section 4).
+pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
+
+/// Where the key set is, below the issuer's URL.
+pub const JWKS_PATH: &str = "/.well-known/jwks.json";
+
 /// The `sub` of a connection's assertions: `landfall:<organization>:<connection>`,
 /// made of ids that never change and are never used again, so that a renamed
 /// or deleted connection's trust cannot pass to another one.

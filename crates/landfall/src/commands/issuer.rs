@@ -4,8 +4,12 @@
 use crate::{commands::organizations::Where, config::Config, keeping, logging};
 use anyhow::Context as _;
 use landfall_cli::{CliError, Format, Output};
-use landfall_issuer::{DISCOVERY_PATH, JWKS_PATH, KeyIssuer};
-use landfall_model::{Timestamp, issuer::Issuer as _, signing_key::SigningKey};
+use landfall_issuer::KeyIssuer;
+use landfall_model::{
+    Timestamp,
+    issuer::{DISCOVERY_PATH, Issuer as _, JWKS_PATH},
+    signing_key::SigningKey,
+};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
