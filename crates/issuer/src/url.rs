@@ -1,3 +1,6 @@
+/// AWS docs: CreateOpenIDConnectProvider, `Url`.
+const LONGEST: usize = 255;
+
 /// The URL that an issuer may have in all three clouds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerUrl(String);
@@ -39,6 +42,18 @@ impl IssuerUrl {
                 "it is not written canonically (lower case host, no dots in the path)",
             ));
         }
+        if text.len() > LONGEST {
+            return Err(invalid("AWS allows 255 characters in it"));
+        }
+        // It becomes part of a provider's ARN and of condition keys, where ':'
+        // separates, and of commands that people copy.
+        let rest = text.strip_prefix("https://").unwrap_or_default();
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._~/-".contains(&b);
+        if rest.is_empty() || !rest.bytes().all(plain) {
+            return Err(invalid(
+                "only letters, digits and ._~- may be in it, with '/' between",
+            ));
+        }
         Ok(Self(text.to_owned()))
     }
 
@@ -55,6 +70,10 @@ fn authority(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of_length(length: usize) -> String {
+        format!("{:x<length$}", "https://landfall.example.com/")
+    }
 
     #[test]
     fn one_way_to_write_it() {
@@ -86,8 +105,16 @@ mod tests {
             "https://landfall.example.com/#top",
             "https://Landfall.example.com",
             "https://landfall.example.com/a/../b",
+            "https://landfall.example.com/@tenant",
+            "https://landfall.example.com/a%20b",
+            "https://landfall.example.com/a:b",
+            "https://landfall.example.com/$a",
+            "https://[::1]",
+            &of_length(256),
         ] {
             assert!(IssuerUrl::parse(text).is_err(), "{text}");
         }
+        assert!(IssuerUrl::parse(&of_length(255)).is_ok());
+        assert!(IssuerUrl::parse("https://id.example.com/A-b_c.d~e/1").is_ok());
     }
 }
