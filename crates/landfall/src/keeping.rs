@@ -11,9 +11,7 @@ use landfall_issuer::{IssuerUrl, KeyIssuer, Step, Witness};
 use landfall_model::{
     Clock, Entropy, entropy::SystemEntropy, issuer::DISCOVERY_PATH, store::Store, vault::Vault,
 };
-use landfall_vault::{
-    CommandKeys, EnvKeys, Envelope, FileKeys, MasterKeys, Missing, check, holds_secrets,
-};
+use landfall_vault::{CommandKeys, EnvKeys, Envelope, FileKeys, MasterKeys, Missing, check};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::{path::Path, sync::Arc, time::Duration};
@@ -48,21 +46,34 @@ pub async fn store(config: &Config, data_dir: &Path) -> anyhow::Result<Arc<dyn S
 pub async fn vault(
     config: &Config,
     data_dir: &Path,
-    store: &dyn Store,
+    store: &Arc<dyn Store>,
 ) -> anyhow::Result<Arc<Envelope>> {
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let keys = keys(config, data_dir, store, entropy.clone()).await?;
-    let vault = Envelope::new(keys, entropy);
-    check(store, &vault)
+    let vault = unchecked_vault(config, data_dir, Missing::Make(store.clone()))?;
+    let damaged = check(&**store, &vault)
         .await
         .with_context(|| format!("cannot use {} as master keys", vault.keys().describe()))?;
+    for record in damaged {
+        tracing::warn!(record, "a sealed secret is damaged and does not open");
+    }
     Ok(Arc::new(vault))
 }
 
-async fn keys(
+/// The vault without asking whether it opens what is stored: for what says so
+/// itself, and for repairing.
+pub fn unchecked_vault(
     config: &Config,
     data_dir: &Path,
-    store: &dyn Store,
+    missing: Missing,
+) -> anyhow::Result<Envelope> {
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let keys = keys(config, data_dir, missing, entropy.clone())?;
+    Ok(Envelope::new(keys, entropy))
+}
+
+fn keys(
+    config: &Config,
+    data_dir: &Path,
+    missing: Missing,
     entropy: Arc<dyn Entropy>,
 ) -> anyhow::Result<Arc<dyn MasterKeys>> {
     if let Some(command) = &config.vault.command {
@@ -75,14 +86,6 @@ async fn keys(
     }
     let file = config.vault.key_file.clone();
     let path = file.unwrap_or_else(|| data_dir.join(KEY_FILE));
-    let missing = if holds_secrets(store)
-        .await
-        .context("cannot read the database")?
-    {
-        Missing::Refuse
-    } else {
-        Missing::Make
-    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Arc::new(FileKeys::new(path, missing, clock, entropy)))
 }
@@ -95,7 +98,7 @@ pub fn issuer(
     let url = config.issuer_url()?;
     let mut witnesses: Vec<Arc<dyn Witness>> = Vec::new();
     if let (Some(url), IssuerMode::Static) = (&url, config.issuer.mode) {
-        witnesses.push(Arc::new(Uploaded::new(url)?));
+        witnesses.push(Arc::new(Served::new(url)?));
     }
     Ok(Arc::new(KeyIssuer::new(
         store,
@@ -107,13 +110,13 @@ pub fn issuer(
     )))
 }
 
-/// The documents that an operator uploaded, as the clouds fetch them.
-struct Uploaded {
+/// The documents at the issuer's URL, as the clouds fetch them.
+struct Served {
     url: String,
     client: reqwest::Client,
 }
 
-impl Uploaded {
+impl Served {
     fn new(url: &IssuerUrl) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
@@ -130,16 +133,9 @@ impl Uploaded {
         let response = self.client.get(url).send().await?;
         response.error_for_status()?.json().await
     }
-}
-
-#[async_trait]
-impl Witness for Uploaded {
-    fn name(&self) -> String {
-        self.url.clone()
-    }
 
     /// By way of the discovery document, like every cloud.
-    async fn sees(&self) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
+    async fn keys(&self) -> Result<Vec<Value>, Box<dyn std::error::Error + Send + Sync>> {
         let discovery = self.get(&format!("{}{DISCOVERY_PATH}", self.url)).await?;
         if discovery["issuer"] != self.url.as_str() {
             let found = &discovery["issuer"];
@@ -148,8 +144,22 @@ impl Witness for Uploaded {
         let Some(place) = discovery["jwks_uri"].as_str() else {
             return Err("its discovery document names no key set".into());
         };
-        let jwks = self.get(place).await?;
-        let keys = jwks["keys"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut jwks = self.get(place).await?;
+        match jwks["keys"].take() {
+            Value::Array(keys) => Ok(keys),
+            _ => Err(format!("{place} is no key set").into()),
+        }
+    }
+}
+
+#[async_trait]
+impl Witness for Served {
+    fn name(&self) -> String {
+        self.url.clone()
+    }
+
+    async fn sees(&self) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
+        let keys = self.keys().await?;
         let id = |key: &Value| key["kid"].as_str().map(str::to_owned);
         Ok(keys.iter().filter_map(id).collect())
     }

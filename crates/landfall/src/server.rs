@@ -82,7 +82,7 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
         .context("cannot use [clouds.aws]")?,
     );
     let store = keeping::store(config, data_dir).await?;
-    let vault = keeping::vault(config, data_dir, &*store).await?;
+    let vault = keeping::vault(config, data_dir, &store).await?;
     let issuer = keeping::issuer(config, store.clone(), vault)?;
     let app = app_on(config, store, vec![connector.clone()]);
 

@@ -203,7 +203,10 @@ async fn the_vault_and_the_issuer_are_kept_by_whoever_has_the_machine() {
     // Without its key, nothing is made up in its place.
     server.kill().await.unwrap();
     std::fs::rename(&key_file, folder.join("elsewhere")).unwrap();
-    for command in [&["vault", "show"][..], &["server"]] {
+    let shown = asked(folder, &["vault", "show"]).await.unwrap();
+    let newest = shown["versions"].as_array().unwrap().last().unwrap();
+    assert_eq!(newest["available"], false, "{shown}");
+    for command in [&["vault", "rotate"][..], &["server"]] {
         let (_, said) = asked(folder, command).await.unwrap_err();
         assert!(said.contains("restore"), "{command:?}: {said}");
         assert!(!key_file.exists());

@@ -151,9 +151,8 @@ pub trait Vault: Send + Sync + 'static {
 
     async fn open(&self, record: &str, sealed: &Sealed) -> Result<Plain, VaultError>;
 
-    /// The same secret under the newest version of the master key, or `None`
-    /// when it is there already. The data key is new as well.
-    async fn reseal(&self, record: &str, sealed: &Sealed) -> Result<Option<Sealed>, VaultError>;
+    /// The same secret under the version that seals now, with a new data key.
+    async fn reseal(&self, record: &str, sealed: &Sealed) -> Result<Sealed, VaultError>;
 
     /// The version that seals now. May ask for the keys for the first time, and
     /// so make the first one.

@@ -88,12 +88,9 @@ impl Vault for Envelope {
         Ok(Plain::new(std::mem::take(&mut *opened)))
     }
 
-    async fn reseal(&self, record: &str, sealed: &Sealed) -> Result<Option<Sealed>, VaultError> {
-        if sealed.key_version() == self.key_version().await? {
-            return Ok(None);
-        }
+    async fn reseal(&self, record: &str, sealed: &Sealed) -> Result<Sealed, VaultError> {
         let plain = self.open(record, sealed).await?;
-        self.seal(record, &plain).await.map(Some)
+        self.seal(record, &plain).await
     }
 
     async fn key_version(&self) -> Result<u32, VaultError> {

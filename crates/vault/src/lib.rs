@@ -8,8 +8,10 @@
 //!
 //! The master keys are behind a port ([`MasterKeys`]): a file that only its
 //! owner may read, an environment variable, or a command that stands for a
-//! cloud's key service. They are asked at each use, so that a key ring that
-//! another process rotated is seen at once, and no key stays in memory.
+//! cloud's key service. They are asked at each use: a key file that another
+//! process rotated is seen at once and is in memory for one use; a variable's
+//! keys, which are in the process's environment anyway, stay for its life; a
+//! command's never come here.
 
 mod aead;
 mod check;

@@ -6,7 +6,7 @@
 //! write that names the version it read. If we die anywhere, the next rotation
 //! finds records under older versions and goes on with them.
 
-use crate::{Envelope, MasterKeys};
+use crate::{CheckError, Envelope, MasterKeys, check::opens_anything, keys::failed};
 use landfall_model::{
     id::SecretId,
     secret::Secret,
@@ -25,6 +25,26 @@ pub enum RotateError {
     /// Nothing is left to do, and only the operator can add a key.
     #[error("all secrets are under the newest key; to rotate, {how}")]
     AddByHand { how: String },
+    /// These are not the keys of what is stored, and one more of them would
+    /// stand beside secrets that need others.
+    #[error("nothing that is stored opens with {keys}, and a new key would not change that")]
+    NothingOpens { keys: String },
+}
+
+impl From<CheckError> for RotateError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Store(error) => Self::Store(error),
+            CheckError::Vault(error) => Self::Vault(error),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the newest version is {newest}, and what was sealed just now is under version {used}")]
+struct NotTheNewest {
+    newest: u32,
+    used: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -140,6 +160,11 @@ pub async fn rotate(
     // rotation that was interrupted.
     let resumed = pass.resealed > 0;
     if !resumed {
+        if !opens_anything(store, vault).await? {
+            return Err(RotateError::NothingOpens {
+                keys: vault.keys().describe(),
+            });
+        }
         version = match vault.keys().add().await? {
             Some(added) => added,
             None => {
@@ -209,7 +234,7 @@ impl Pass<'_> {
             let mut writes = Vec::with_capacity(found.len());
             for secret in found {
                 let record = secret.record();
-                if let Some(sealed) = self.reseal(&record, &secret.sealed).await? {
+                if let Some(sealed) = self.reseal(&record, &secret.sealed, version).await? {
                     writes.push(Write::PutSecret(Secret {
                         sealed,
                         version: secret.version.saturating_add(1),
@@ -230,7 +255,7 @@ impl Pass<'_> {
                 continue;
             }
             let record = SigningKey::record(&key.id);
-            if let Some(sealed) = self.reseal(&record, private).await?
+            if let Some(sealed) = self.reseal(&record, private, version).await?
                 && let Some(key) = key.resealed(sealed)
             {
                 self.commit(vec![Write::PutSigningKey(key)]).await?;
@@ -239,15 +264,24 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// `None` when it is under the newest key or cannot be opened: one damaged
-    /// record does not keep the others under an old key.
+    /// `None` when it cannot be opened: one damaged record does not keep the
+    /// others under an old key.
     async fn reseal(
         &mut self,
         record: &str,
         sealed: &Sealed,
+        version: u32,
     ) -> Result<Option<Sealed>, RotateError> {
         match self.vault.reseal(record, sealed).await {
-            Ok(sealed) => Ok(sealed),
+            // A command that describes one version and wraps with an older one:
+            // each pass would find the same records again, for ever.
+            Ok(sealed) if sealed.key_version() < version => {
+                let used = sealed.key_version();
+                let newest = version;
+                let error = NotTheNewest { newest, used };
+                Err(failed("seal with the newest key")(error).into())
+            }
+            Ok(sealed) => Ok(Some(sealed)),
             Err(VaultError::Refused { .. } | VaultError::UnknownVersion { .. }) => {
                 self.unreadable.push(record.to_owned());
                 Ok(None)

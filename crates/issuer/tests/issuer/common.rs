@@ -70,7 +70,8 @@ impl Stage {
     pub fn with(&self, url: Option<&str>, witnesses: Vec<Arc<dyn Witness>>) -> KeyIssuer {
         let entropy = Arc::new(SystemEntropy);
         let path = self.folder.path().join("vault.key");
-        let keys = FileKeys::new(path, Missing::Make, self.clock.clone(), entropy.clone());
+        let missing = Missing::Make(self.store.clone());
+        let keys = FileKeys::new(path, missing, self.clock.clone(), entropy.clone());
         KeyIssuer::new(
             self.store.clone(),
             Arc::new(Envelope::new(Arc::new(keys), entropy.clone())),

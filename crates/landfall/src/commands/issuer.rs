@@ -72,7 +72,7 @@ pub async fn run(command: Command, data_dir: &Path, format: Format) -> anyhow::R
     };
     let config = Config::load(of.config.as_deref(), data_dir)?;
     let store = keeping::store(&config, data_dir).await?;
-    let vault = keeping::vault(&config, data_dir, &*store).await?;
+    let vault = keeping::vault(&config, data_dir, &store).await?;
     let issuer = keeping::issuer(&config, store, vault)?;
     match &command {
         Command::Show(_) => show(&issuer, format).await,

@@ -1,10 +1,11 @@
 //! `landfall vault`: the master keys and what they seal. Works on the database
-//! itself, whether a server runs or not.
+//! itself, whether a server runs or not, and whether one would start or not:
+//! this is how one finds out and repairs.
 
 use crate::{commands::organizations::Where, config::Config, keeping, logging};
 use indicatif::{ProgressBar, ProgressStyle};
 use landfall_cli::{CliError, Format, Output};
-use landfall_vault::{Rotated, Shown, VersionUse, rotate, show};
+use landfall_vault::{Missing, Rotated, Shown, VersionUse, rotate, show};
 use std::path::Path;
 
 #[derive(Debug, clap::Subcommand)]
@@ -36,7 +37,7 @@ pub async fn run(command: Command, data_dir: &Path, format: Format) -> anyhow::R
 async fn shown(args: &Where, data_dir: &Path, format: Format) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref(), data_dir)?;
     let store = keeping::store(&config, data_dir).await?;
-    let vault = keeping::vault(&config, data_dir, &*store).await?;
+    let vault = keeping::unchecked_vault(&config, data_dir, Missing::Refuse)?;
     let shown = show(&*store, vault.keys()).await?;
     Output { format }.print(&shown, human)?;
     Ok(())
@@ -69,7 +70,8 @@ fn human(shown: &Shown) -> String {
 async fn rotated(args: &Rotate, data_dir: &Path, format: Format) -> anyhow::Result<()> {
     let config = Config::load(args.of.config.as_deref(), data_dir)?;
     let store = keeping::store(&config, data_dir).await?;
-    let vault = keeping::vault(&config, data_dir, &*store).await?;
+    let missing = Missing::Make(store.clone());
+    let vault = keeping::unchecked_vault(&config, data_dir, missing)?;
     // On stderr, and only where a person looks at it.
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} sealed anew") {

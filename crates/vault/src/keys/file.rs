@@ -4,16 +4,21 @@ use super::{
     DataKey, MasterKeys, Wrapped, failed,
     ring::{self, MasterKey, Ring},
 };
+use crate::check::holds_secrets;
 use async_trait::async_trait;
 use landfall_model::{
     Clock, Entropy, Timestamp,
+    store::Store,
     vault::{KeyVersion, VaultError},
 };
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use zeroize::Zeroizing;
 
@@ -30,15 +35,20 @@ const LARGEST: u64 = 1024 * 1024;
 /// Whether a missing key file may be made. It may not when the database holds
 /// sealed secrets: they would never open again, and nobody would notice until
 /// they are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Missing {
-    Make,
+    /// Unless this database holds sealed secrets, which is asked just before.
+    Make(Arc<dyn Store>),
     Refuse,
 }
 
 pub struct FileKeys {
     path: PathBuf,
     missing: Missing,
+    /// Whether the file was there at any time of this process: then it was
+    /// unmounted or removed, and what this process sealed needs it, even if it
+    /// is not written to the database yet.
+    seen: AtomicBool,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -71,6 +81,7 @@ impl FileKeys {
         Self {
             path,
             missing,
+            seen: AtomicBool::new(false),
             clock,
             entropy,
         }
@@ -96,12 +107,14 @@ impl FileKeys {
             .map_err(failed(operation))?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| failed(operation)(InvalidFile::Text { path: self.name() }))?;
-        parse(text).map(Some).map_err(|source| {
+        let ring = parse(text).map_err(|source| {
             failed(operation)(InvalidFile::Ring {
                 path: self.name(),
                 source,
             })
-        })
+        })?;
+        self.seen.store(true, Ordering::Relaxed);
+        Ok(Some(ring))
     }
 
     /// Of the file that was opened, not of whatever has its name by now.
@@ -121,18 +134,11 @@ impl FileKeys {
         Ok(())
     }
 
-    fn ring(&self) -> Result<Ring, VaultError> {
+    async fn ring(&self) -> Result<Ring, VaultError> {
         if let Some(ring) = self.read()? {
             return Ok(ring);
         }
-        if self.missing == Missing::Refuse {
-            return Err(VaultError::NoKey {
-                next_step: format!(
-                    "restore {} from its backup; the database holds secrets that it sealed",
-                    self.name()
-                ),
-            });
-        }
+        self.may_make().await?;
         let operation = "make the key file";
         let _lock = self.lock().map_err(failed(operation))?;
         // Made by another process while this one waited.
@@ -143,6 +149,32 @@ impl FileKeys {
         self.write(&ring).map_err(failed(operation))?;
         tracing::info!(file = %self.name(), "made a master key: back this file up");
         Ok(ring)
+    }
+
+    async fn may_make(&self) -> Result<(), VaultError> {
+        if self.seen.load(Ordering::Relaxed) {
+            return Err(VaultError::NoKey {
+                next_step: format!(
+                    "{} was there and is gone: mount it again, or restore it from its backup",
+                    self.name()
+                ),
+            });
+        }
+        let needed = match &self.missing {
+            Missing::Refuse => true,
+            Missing::Make(store) => holds_secrets(&**store)
+                .await
+                .map_err(failed("ask who needs the key file"))?,
+        };
+        if needed {
+            return Err(VaultError::NoKey {
+                next_step: format!(
+                    "restore {} from its backup; the database holds secrets that it sealed",
+                    self.name()
+                ),
+            });
+        }
+        Ok(())
     }
 
     /// Two processes that each add a version would overwrite one of the two
@@ -172,6 +204,7 @@ impl FileKeys {
         file.write_all(&render(ring))?;
         file.sync_all()?;
         fs::rename(&unfinished, &self.path)?;
+        self.seen.store(true, Ordering::Relaxed);
         match self.path.parent() {
             Some(folder) if folder != Path::new("") => File::open(folder)?.sync_all(),
             _ => File::open(".")?.sync_all(),
@@ -232,7 +265,7 @@ impl MasterKeys for FileKeys {
     }
 
     async fn current(&self) -> Result<u32, VaultError> {
-        self.ring().map(|ring| ring.current())
+        self.ring().await.map(|ring| ring.current())
     }
 
     async fn versions(&self) -> Result<Vec<KeyVersion>, VaultError> {
@@ -240,7 +273,7 @@ impl MasterKeys for FileKeys {
     }
 
     async fn wrap(&self, record: &str, data_key: &DataKey) -> Result<Wrapped, VaultError> {
-        self.ring()?.wrap(record, data_key, &*self.entropy)
+        self.ring().await?.wrap(record, data_key, &*self.entropy)
     }
 
     async fn unwrap(

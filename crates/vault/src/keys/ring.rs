@@ -1,4 +1,5 @@
-//! Master keys that are in memory for the length of one use.
+//! Master keys in memory: a file's for the length of one use, a variable's for
+//! the life of the process. Overwritten when dropped.
 
 use super::{DataKey, Wrapped};
 use crate::{

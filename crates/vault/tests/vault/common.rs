@@ -28,8 +28,14 @@ pub fn file_keys(path: &Path, missing: Missing) -> FileKeys {
     )
 }
 
-pub fn vault_in(folder: &Path) -> Envelope {
-    let keys = file_keys(&folder.join("vault.key"), Missing::Make);
+/// A missing key file may be made: no database needs it.
+pub async fn make() -> Missing {
+    let store = landfall_store::open("sqlite::memory:", Arc::new(Still));
+    Missing::Make(store.await.unwrap())
+}
+
+pub async fn vault_in(folder: &Path) -> Envelope {
+    let keys = file_keys(&folder.join("vault.key"), make().await);
     Envelope::new(Arc::new(keys), Arc::new(SystemEntropy))
 }
 

@@ -1,4 +1,4 @@
-use crate::common::{canary, file_keys, said};
+use crate::common::{canary, file_keys, make, said, vault_in};
 use landfall_model::{
     entropy::SystemEntropy,
     vault::{Sealed, Vault, VaultError},
@@ -24,7 +24,7 @@ fn mode(path: &Path) -> u32 {
 async fn the_first_seal_makes_a_key_file_that_only_its_owner_reads() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.key");
-    let vault = envelope(file_keys(&path, Missing::Make));
+    let vault = envelope(file_keys(&path, make().await));
     assert_eq!(vault.keys().versions().await.unwrap(), []);
     assert!(!path.exists(), "looking makes nothing");
     let sealed = vault.seal("record", &canary()).await.unwrap();
@@ -46,7 +46,7 @@ async fn the_first_seal_makes_a_key_file_that_only_its_owner_reads() {
 async fn a_key_file_that_others_can_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.key");
-    let vault = envelope(file_keys(&path, Missing::Make));
+    let vault = envelope(file_keys(&path, make().await));
     let sealed = vault.seal("record", &canary()).await.unwrap();
     for wrong in [0o640, 0o604, 0o660, 0o602] {
         fs::set_permissions(&path, fs::Permissions::from_mode(wrong)).unwrap();
@@ -70,11 +70,36 @@ async fn a_lost_key_file_is_not_replaced_where_secrets_need_it() {
     assert!(!path.exists());
 }
 
+/// Its disk was unmounted under a server that runs: a new key of the same
+/// version would stand beside what the old one sealed.
+#[tokio::test]
+async fn a_key_file_that_vanishes_is_not_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, elsewhere) = (
+        folder.path().join("vault.key"),
+        folder.path().join("elsewhere"),
+    );
+    let made = vault_in(folder.path()).await;
+    let sealed = made.seal("record", &canary()).await.unwrap();
+    let read = vault_in(folder.path()).await;
+    assert_eq!(read.open("record", &sealed).await.unwrap(), canary());
+    fs::rename(&path, &elsewhere).unwrap();
+    for vault in [made, read] {
+        let error = vault.seal("record", &canary()).await.unwrap_err();
+        assert!(said(&error).contains("mount it again"), "{error:?}");
+        assert!(!path.exists());
+        fs::rename(&elsewhere, &path).unwrap();
+        let again = vault.seal("record", &canary()).await.unwrap();
+        assert_eq!(vault.open("record", &again).await.unwrap(), canary());
+        fs::rename(&path, &elsewhere).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_key_file_is_refused_without_repeating_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.key");
-    let keys = file_keys(&path, Missing::Make);
+    let keys = file_keys(&path, make().await);
     keys.current().await.unwrap();
     let good = fs::read_to_string(&path).unwrap();
     let line = good.lines().last().unwrap();
@@ -112,8 +137,9 @@ async fn what_is_no_key_file_is_refused_without_repeating_it() {
 async fn processes_that_make_keys_together_lose_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.key");
+    let missing = make().await;
     let tasks = (0..8).map(|number| {
-        let vault = envelope(file_keys(&path, Missing::Make));
+        let vault = envelope(file_keys(&path, missing.clone()));
         tokio::spawn(async move {
             let record = format!("record-{number}");
             let before = vault.seal(&record, &canary()).await.unwrap();
@@ -147,7 +173,7 @@ async fn a_variable_holds_versions_and_the_newest_seals() {
 
     let both = envelope(from_env(&format!("{FIRST}, {SECOND}")).unwrap());
     assert_eq!(both.open("record", &sealed).await.unwrap(), canary());
-    let resealed = both.reseal("record", &sealed).await.unwrap().unwrap();
+    let resealed = both.reseal("record", &sealed).await.unwrap();
     assert_eq!(resealed.key_version(), 2);
 
     let new = envelope(from_env(SECOND).unwrap());
@@ -226,7 +252,7 @@ async fn a_command_stands_for_a_key_service() {
     let sealed = vault.seal("org/sec/x", &canary()).await.unwrap();
     assert_eq!(vault.open("org/sec/x", &sealed).await.unwrap(), canary());
     assert_eq!(vault.keys().add().await.unwrap(), Some(2));
-    let resealed = vault.reseal("org/sec/x", &sealed).await.unwrap().unwrap();
+    let resealed = vault.reseal("org/sec/x", &sealed).await.unwrap();
     assert_eq!(resealed.key_version(), 2);
     assert_eq!(vault.open("org/sec/x", &resealed).await.unwrap(), canary());
     let error = vault.open("org/sec/y", &resealed).await.unwrap_err();
