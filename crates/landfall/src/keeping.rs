@@ -110,6 +110,12 @@ pub fn issuer(
     )))
 }
 
+/// The keys that a cloud finds at the issuer's URL.
+pub async fn served(url: &IssuerUrl) -> anyhow::Result<Vec<Value>> {
+    let fetched = Served::new(url)?.keys().await;
+    fetched.map_err(|error| anyhow::Error::from_boxed(error))
+}
+
 /// The documents at the issuer's URL, as the clouds fetch them.
 struct Served {
     url: String,

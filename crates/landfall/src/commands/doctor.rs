@@ -1,5 +1,7 @@
 //! `landfall doctor`: what is set up, what is missing, what to do.
 
+mod keeping;
+
 use crate::{clock::SystemClock, config::Config};
 use landfall_aws::AwsConnector;
 use landfall_cli::{Format, Output};
@@ -7,6 +9,7 @@ use landfall_model::{
     Clock, Entropy,
     connector::{Availability, Connector},
     entropy::SystemEntropy,
+    store::{Store, StoreError},
 };
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -28,6 +31,8 @@ enum Outcome {
     Ok,
     /// Landfall works without it, with less.
     Missing,
+    /// Something in it does not work; the rest does.
+    Warn,
     Fail,
 }
 
@@ -60,7 +65,9 @@ pub async fn run(args: Args, data_dir: &Path, format: Format) -> anyhow::Result<
         Ok(config) => {
             findings.push(finding("configuration", Outcome::Ok, "it can be read", ""));
             findings.push(data(data_dir));
-            findings.push(database(&config, data_dir).await);
+            let (found, store) = database(&config, data_dir).await;
+            findings.push(found);
+            findings.extend(keeping::findings(&config, data_dir, store.as_deref()).await);
             findings.extend(aws(&config).await);
             findings.push(reachable(&config).await);
         }
@@ -89,6 +96,7 @@ fn human(findings: &[Finding]) -> String {
         let mark = match one.outcome {
             Outcome::Ok => "✓",
             Outcome::Missing => "-",
+            Outcome::Warn => "!",
             Outcome::Fail => "✗",
         };
         text.push_str(&format!("{mark} {:width$}  {}\n", one.id, one.found));
@@ -137,31 +145,38 @@ fn data(data_dir: &Path) -> Finding {
     )
 }
 
-async fn database(config: &Config, data_dir: &Path) -> Finding {
+/// Also the store, when it opens.
+async fn database(config: &Config, data_dir: &Path) -> (Finding, Option<Arc<dyn Store>>) {
     if config.database_url.is_none() && !data_dir.join("landfall.db").exists() {
-        return finding(
+        let found = finding(
             "database",
             Outcome::Missing,
             "SQLite in the data folder, not made yet",
             "the first `landfall server` makes it",
         );
+        return (found, None);
     }
     let url = crate::server::database_url(config, data_dir);
     let opened = async {
         let store = landfall_store::open(url.expose_secret(), Arc::new(SystemClock)).await?;
-        store.describe().await
+        let described = store.describe().await?;
+        Ok::<_, StoreError>((described, store))
     };
     match opened.await {
-        Ok(described) => finding("database", Outcome::Ok, described, ""),
+        Ok((described, store)) => {
+            let found = finding("database", Outcome::Ok, described, "");
+            (found, Some(store))
+        }
         Err(error) => {
             let cause =
                 std::error::Error::source(&error).map_or(String::new(), |c| format!(": {c}"));
-            finding(
+            let found = finding(
                 "database",
                 Outcome::Fail,
                 format!("{error}{cause}"),
                 "check database_url and that the database is running",
-            )
+            );
+            (found, None)
         }
     }
 }

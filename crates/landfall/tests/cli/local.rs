@@ -4,11 +4,12 @@ use crate::{harness::process::landfall, run::Ran};
 use serde_json::Value;
 use std::path::Path;
 
-async fn run(args: &[&str], folder: &Path) -> Ran {
+pub async fn run(args: &[&str], folder: &Path) -> Ran {
     let mut command = landfall();
     command
         // Nobody answers there on a machine that is not in a cloud, slowly.
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("NO_PROXY", "*")
         .env("LANDFALL_DATA", folder.join("data"))
         .current_dir(folder)
         .args(args);
@@ -57,10 +58,13 @@ async fn the_doctor_says_what_is_missing_and_fails_only_when_something_is_wrong(
     assert_eq!(outcome("configuration"), "ok");
     assert_eq!(outcome("data-folder"), "missing");
     assert_eq!(outcome("aws.identity"), "missing");
+    assert_eq!(outcome("vault.keys"), "missing");
+    assert_eq!(outcome("issuer.url"), "missing");
     run(&["doctor"], folder.path())
         .await
         .exits(0)
-        .says("next: the first `landfall server` makes it");
+        .says("next: the first `landfall server` makes it")
+        .says("leaves out aws/oidc and azure/workload-identity: 'http://127.0.0.1:7070'");
 
     std::fs::write(folder.path().join("bad.toml"), "no_such_setting = 1").unwrap();
     let found = run(

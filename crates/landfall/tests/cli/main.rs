@@ -7,5 +7,6 @@ mod harness;
 
 mod help;
 mod journey;
+mod keeping;
 mod local;
 mod run;
