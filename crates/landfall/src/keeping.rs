@@ -113,7 +113,7 @@ pub fn issuer(
 /// The keys that a cloud finds at the issuer's URL.
 pub async fn served(url: &IssuerUrl) -> anyhow::Result<Vec<Value>> {
     let fetched = Served::new(url)?.keys().await;
-    fetched.map_err(|error| anyhow::Error::from_boxed(error))
+    fetched.map_err(anyhow::Error::from_boxed)
 }
 
 /// The documents at the issuer's URL, as the clouds fetch them.
