@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 /// Nesting beyond this is a mistake, and must not exhaust the stack.
 const DEPTH: u32 = 40;
 
+/// Chains (`a + b + …`) nest too, one level for each link, and whoever
+/// evaluates or drops the tree descends it.
+const TOKENS: usize = 512;
+
 /// A parsed expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Expr {
@@ -92,6 +96,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, Unsupported> {
 /// Parses an expression.
 pub(super) fn parse(text: &str) -> Result<Expr, Unsupported> {
     let tokens = tokens(text)?;
+    if tokens.len() > TOKENS {
+        return unsupported("the expression is too long");
+    }
     let mut parser = Parser {
         tokens: &tokens,
         at: 0,
@@ -400,5 +407,13 @@ mod tests {
         }
         assert!(parse(&"(".repeat(10_000)).is_err());
         assert!(parse(&"!".repeat(10_000)).is_err());
+    }
+
+    #[test]
+    fn a_long_chain_is_refused_and_a_reasonable_one_is_not() {
+        assert!(parse(&("'a'".to_owned() + &"+'a'".repeat(100_000))).is_err());
+        assert!(parse(&("a".to_owned() + &".contains('a')".repeat(100_000))).is_err());
+        let subjects = "assertion.sub == 'x' || ".repeat(80);
+        assert!(holds(&format!("{subjects}assertion.sub == 'a:b'")));
     }
 }
