@@ -188,6 +188,11 @@ async fn whatever_is_wrong_with_a_token_keeps_it_out() {
             "invalid_grant",
         ),
         (
+            "from before all time",
+            with("iat", json!(i64::MIN)),
+            "invalid_grant",
+        ),
+        (
             "another key",
             Signer::generate("key-1").sign(&set.claims()),
             "invalid_grant",
@@ -381,6 +386,7 @@ async fn a_key_signs_in_until_it_is_deleted() {
         ("aud", json!("https://sts.googleapis.com")),
         ("exp", json!(now() + 3700)),
         ("exp", json!(now() - 1)),
+        ("iat", json!(i64::MIN)),
         ("iss", json!("nobody@nowhere.iam.gserviceaccount.com")),
     ] {
         let mut claims = assertion(&file);
@@ -407,6 +413,39 @@ async fn a_key_signs_in_until_it_is_deleted() {
         exchange(signer.sign(&assertion(&file))).await.code(),
         "invalid_grant"
     );
+}
+
+#[tokio::test]
+async fn a_new_account_of_the_same_address_does_not_revive_old_tokens() {
+    let google = Google::plain().await;
+    let place = google.place(1);
+    google.bootstrap(&place).await;
+    let email = google.service_account(&place, "landfall-app").await;
+    let resource = format!("projects/{}/serviceAccounts/{email}", place.id);
+    let admin = "user:admin@customer-1.example";
+    let creator = || vec![binding("roles/iam.serviceAccountTokenCreator", admin)];
+    google.bind(&place, &resource, creator()).await.ok();
+    let given = google.generate(&place.token, &email).await.ok();
+    let old = given["accessToken"].as_str().unwrap().to_owned();
+    let path = format!("v1/{resource}");
+    google
+        .call(&place.token, "DELETE", "iam", &path, None)
+        .await
+        .ok();
+    google.service_account(&place, "landfall-app").await;
+    google.bind(&place, &resource, creator()).await.ok();
+    let given = google.generate(&place.token, &email).await.ok();
+    let new = given["accessToken"].as_str().unwrap();
+    // The new one is known and may do nothing; the old one is nobody.
+    let project = format!("v3/projects/{}", place.id);
+    let code = async |token: &str| {
+        google
+            .get(token, "cloudresourcemanager", &project)
+            .await
+            .code()
+    };
+    assert_eq!(code(new).await, "PERMISSION_DENIED");
+    assert_eq!(code(&old).await, "UNAUTHENTICATED");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use super::error::Refusal;
 use super::policy::Policy;
 use super::roles;
-use super::state::{Node, ServiceAccount, State};
+use super::state::{Node, ServiceAccount, State, Token};
 use crate::clock::{SimTime, WallTime};
 use crate::iam::Versioned;
 use std::collections::BTreeSet;
@@ -55,17 +55,19 @@ pub(super) fn pool_of(member: &str) -> Option<&str> {
 pub(super) fn of_token(state: &State, token: &str, now: WallTime) -> Option<Caller> {
     let known = state.tokens.get(token)?;
     let alive = known.expires.is_none_or(|expires| now < expires);
-    alive
-        .then(|| Caller::new(known.member.clone()))
-        .filter(|caller| stands(state, caller))
+    (alive && stands(state, known)).then(|| Caller::new(known.member.clone()))
 }
 
-/// Whether whoever a token was issued to still exists. Federated tokens live
-/// on after their pool: Google checks when it issues them.
-pub(super) fn stands(state: &State, caller: &Caller) -> bool {
-    caller
-        .account_email()
-        .is_none_or(|email| state.account(email).is_some_and(|(_, a)| !a.disabled))
+/// Whether whoever a token was issued to still exists: a new account of the
+/// same address is somebody else. Federated tokens live on after their pool:
+/// Google checks when it issues them.
+fn stands(state: &State, token: &Token) -> bool {
+    let Some(email) = token.member.strip_prefix("serviceAccount:") else {
+        return true;
+    };
+    state.account(email).is_some_and(|(_, account)| {
+        !account.disabled && token.account.as_ref() == Some(&account.unique_id)
+    })
 }
 
 /// One question: may this caller do this?

@@ -132,6 +132,9 @@ pub(crate) struct OrgPolicy {
 pub(crate) struct Token {
     /// As a policy names it.
     pub member: String,
+    /// Unique id of the service account that it was issued to.
+    #[serde(default)]
+    pub account: Option<String>,
     /// Wall time; administrators' tokens never expire.
     pub expires: Option<WallTime>,
 }
@@ -217,6 +220,7 @@ impl State {
             token,
             Token {
                 member: admin,
+                account: None,
                 expires: None,
             },
         );

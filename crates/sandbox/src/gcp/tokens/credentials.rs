@@ -1,6 +1,6 @@
 //! Tokens of a service account for whoever may impersonate it.
 
-use super::{HOUR, issue};
+use super::{HOUR, Holder, issue};
 use crate::gcp::call::{Answer, Call};
 use crate::gcp::error::Refusal;
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ pub(super) fn generate_access_token(call: &mut Call<'_, '_>) -> Answer {
             HOUR.as_secs()
         )));
     }
-    let member = format!("serviceAccount:{}", account.email);
+    let holder = Holder::account(account);
     let wall = call.at.wall;
-    let token = issue(call.state_mut(), member, wall, lifetime);
+    let token = issue(call.state_mut(), holder, wall, lifetime);
     Ok(json!({ "accessToken": token, "expireTime": wall.plus(lifetime).iso8601() }))
 }

@@ -10,7 +10,7 @@ pub(super) use sts::{issuer_to_ask, mapped_attribute, pool_project};
 
 use super::call::{Answer, Call};
 use super::error::Refusal;
-use super::state::{State, Token};
+use super::state::{ServiceAccount, State, Token};
 use crate::clock::WallTime;
 use std::time::Duration;
 
@@ -38,9 +38,25 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// How far a client's clock may be ahead.
 const LEEWAY: i64 = 60;
 
+/// Who a token is for.
+struct Holder {
+    member: String,
+    /// Unique id, of a service account.
+    account: Option<String>,
+}
+
+impl Holder {
+    fn account(account: &ServiceAccount) -> Self {
+        Self {
+            member: format!("serviceAccount:{}", account.email),
+            account: Some(account.unique_id.clone()),
+        }
+    }
+}
+
 /// Issues an access token. Tokens live on the machine's clock, so that
 /// `--speed` does not expire them.
-fn issue(state: &mut State, member: String, now: WallTime, lifetime: Duration) -> String {
+fn issue(state: &mut State, holder: Holder, now: WallTime, lifetime: Duration) -> String {
     state
         .tokens
         .retain(|_, token| token.expires.is_none_or(|expires| expires > now));
@@ -48,7 +64,8 @@ fn issue(state: &mut State, member: String, now: WallTime, lifetime: Duration) -
     state.tokens.insert(
         token.clone(),
         Token {
-            member,
+            member: holder.member,
+            account: holder.account,
             expires: Some(now.plus(lifetime)),
         },
     );
@@ -67,7 +84,7 @@ fn timely(issued: Option<i64>, expires: Option<i64>, now: WallTime) -> Result<()
                     reasonable timeframe. Check your iat and exp values in the JWT claim.",
         );
     }
-    if issued > now + LEEWAY || expires - issued > 3600 {
+    if issued > now + LEEWAY || expires.saturating_sub(issued) > 3600 {
         return Err(
             "Invalid JWT: Token must be a short-lived token (60 minutes) and in a \
                     reasonable timeframe. Check your iat and exp values in the JWT claim.",

@@ -1,7 +1,7 @@
 //! A service account's own signature: exchanged at the token endpoint, or used
 //! as the credential itself.
 
-use super::{HOUR, invalid_grant, issue, timely};
+use super::{HOUR, Holder, invalid_grant, issue, timely};
 use crate::gcp::access::Caller;
 use crate::gcp::call::{Answer, Call};
 use crate::gcp::error::Refusal;
@@ -57,9 +57,9 @@ pub(super) fn token(call: &mut Call<'_, '_>) -> Answer {
             "Invalid OAuth scope or ID token audience provided.",
         ));
     }
-    let member = format!("serviceAccount:{}", account.email);
+    let holder = Holder::account(account);
     let wall = call.at.wall;
-    let token = issue(call.state_mut(), member, wall, HOUR);
+    let token = issue(call.state_mut(), holder, wall, HOUR);
     Ok(json!({ "access_token": token, "expires_in": HOUR.as_secs() - 1, "token_type": "Bearer" }))
 }
 

@@ -1,6 +1,6 @@
 //! Another issuer's token for one of Google's.
 
-use super::{LEEWAY, issue};
+use super::{Holder, LEEWAY, issue};
 use crate::gcp::call::{Answer, Call};
 use crate::gcp::cel;
 use crate::gcp::error::Refusal;
@@ -117,12 +117,15 @@ pub(super) fn token(call: &mut Call<'_, '_>) -> Answer {
     }
     let subject = &attributes["google.subject"];
     let pool = audience.split("/providers/").next().unwrap_or_default();
-    let member = format!("principal:{pool}/subject/{subject}");
+    let holder = Holder {
+        member: format!("principal:{pool}/subject/{subject}"),
+        account: None,
+    };
     let wall = call.at.wall;
     let left = claims["exp"].as_i64().unwrap_or_default() - wall.unix_seconds();
     // A federated token does not outlive what it was exchanged for by much.
     let lifetime = Duration::from_secs(u64::try_from(left.clamp(60, 3600)).unwrap_or(60));
-    let token = issue(call.state_mut(), member, wall, lifetime);
+    let token = issue(call.state_mut(), holder, wall, lifetime);
     Ok(json!({
         "access_token": token,
         "issued_token_type": ACCESS_TOKEN,
@@ -224,7 +227,7 @@ fn verified(
     {
         return refuse("invalid_grant", "The ID Token is not valid yet.");
     }
-    if expires - issued > 24 * 3600 {
+    if expires.saturating_sub(issued) > 24 * 3600 {
         return refuse("invalid_grant", "The ID Token lives longer than 24 hours.");
     }
     Ok(unverified.claims)
