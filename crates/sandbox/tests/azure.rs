@@ -1,10 +1,13 @@
 //! The simulated Azure, asked by official clients, unmodified, and by a small
 //! client of our own for what they cannot do: consent, federation, faults.
 
+mod microsoft;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use landfall_sandbox::{Config, Running, start};
+use landfall_sandbox::{Config, start};
+use microsoft::{ARM, Azure, GRAPH};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -60,116 +63,6 @@ async fn official_clients_tour_identity() {
 async fn official_clients_tour_resource_manager() {
     tour("azure_resources.py").await;
 }
-
-struct Azure {
-    running: Running,
-    http: reqwest::Client,
-}
-
-impl Azure {
-    async fn new(config: Config) -> Self {
-        let running = start(config).await.unwrap();
-        let pem = std::fs::read(running.ready["azure"]["ca_certificate"].as_str().unwrap());
-        let authority = reqwest::Certificate::from_pem(&pem.unwrap()).unwrap();
-        let http = reqwest::Client::builder()
-            .tls_certs_only([authority])
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Self { running, http }
-    }
-
-    fn text(&self, pointer: &str) -> String {
-        let value = self.running.ready["azure"].pointer(pointer).unwrap();
-        value.as_str().unwrap().to_owned()
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.text("/authority"))
-    }
-
-    async fn token(&self, tenant: &str, form: &[(&str, &str)]) -> (u16, Value) {
-        let answer = self
-            .http
-            .post(self.url(&format!("/{tenant}/oauth2/v2.0/token")))
-            .form(form)
-            .send()
-            .await
-            .unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
-    }
-
-    /// A token of the first application of the tenant at this index.
-    async fn first_token(&self, index: usize, resource: &str) -> String {
-        let (status, answer) = self
-            .token(
-                &self.text(&format!("/tenants/{index}/id")),
-                &[
-                    ("grant_type", "client_credentials"),
-                    (
-                        "client_id",
-                        &self.text(&format!("/tenants/{index}/client_id")),
-                    ),
-                    (
-                        "client_secret",
-                        &self.text(&format!("/tenants/{index}/client_secret")),
-                    ),
-                    ("scope", &format!("{resource}/.default")),
-                ],
-            )
-            .await;
-        assert_eq!(status, 200, "{answer}");
-        answer["access_token"].as_str().unwrap().to_owned()
-    }
-
-    async fn call(&self, method: &str, token: &str, path: &str, body: Value) -> (u16, Value) {
-        let mut request = self
-            .http
-            .request(method.parse().unwrap(), self.url(path))
-            .bearer_auth(token);
-        if method != "GET" {
-            request = request.json(&body);
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, answer.json().await.unwrap_or(Value::Null))
-    }
-
-    async fn admin(&self, what: &str, body: Value) -> Value {
-        let url = format!("http://{}/_sandbox/{what}", self.running.addr);
-        let answer = self.http.post(url).json(&body).send().await.unwrap();
-        let status = answer.status().as_u16();
-        let text = answer.text().await.unwrap();
-        assert_eq!(status, 200, "{text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    async fn users(&self, tenant: &str) -> (String, String) {
-        let url = format!("http://{}/_sandbox/azure/inventory", self.running.addr);
-        let seen: Value = self
-            .http
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let tenants = seen["tenants"].as_array().unwrap();
-        let found = tenants.iter().find(|one| one["id"] == tenant).unwrap();
-        let user = |administrator: bool| {
-            let users = found["users"].as_array().unwrap();
-            let user = users
-                .iter()
-                .find(|user| user["global_administrator"] == administrator);
-            user.unwrap()["id"].as_str().unwrap().to_owned()
-        };
-        (user(true), user(false))
-    }
-}
-
-const GRAPH: &str = "https://graph.microsoft.com";
-const ARM: &str = "https://management.azure.com";
 
 /// The parameters with which a page sends its visitor back.
 fn sent_back(answer: &reqwest::Response) -> std::collections::BTreeMap<String, String> {

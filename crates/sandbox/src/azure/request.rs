@@ -18,21 +18,26 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn new(parts: Parts, body: Bytes) -> Self {
-        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        Self {
+    /// Nothing when a segment hides a slash: ids are segments joined again, so
+    /// that one could name what lies elsewhere than what was authorised.
+    pub(super) fn new(parts: Parts, body: Bytes) -> Option<Self> {
+        let decode = |text: &str| {
+            let text = percent_decode_str(text).decode_utf8_lossy().into_owned();
+            (!text.contains('/')).then_some(text)
+        };
+        Some(Self {
             segments: parts
                 .uri
                 .path()
                 .split('/')
                 .filter(|segment| !segment.is_empty())
                 .map(decode)
-                .collect(),
+                .collect::<Option<_>>()?,
             query: pairs(parts.uri.query().unwrap_or_default().as_bytes()),
             method: parts.method,
             headers: parts.headers,
             body,
-        }
+        })
     }
 
     pub(super) fn path(&self) -> Vec<&str> {

@@ -5,7 +5,6 @@ use super::request::Request;
 use super::state::Moment;
 use super::{arm, entra, graph};
 use crate::faults::{FaultKind, Probe};
-use crate::http::settle;
 use crate::log::{Entry, Subject};
 use crate::shared::{Luck, Shared};
 use axum::body::{Body, to_bytes};
@@ -97,8 +96,9 @@ impl Server {
         let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
             return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
         };
-        let request = Request::new(parts, body);
-        settle(&self.shared);
+        let Some(request) = Request::new(parts, body) else {
+            return Ok(StatusCode::BAD_REQUEST.into_response());
+        };
         // Documents of issuers are fetched before the cloud is taken: nothing
         // is awaited while it is held.
         let keys = entra::foreign_keys(&self.shared, &self.http, &request).await;

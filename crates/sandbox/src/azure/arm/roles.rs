@@ -192,6 +192,11 @@ pub(super) fn put_definition(cloud: &mut Cloud, ask: &Ask<'_>, scope: &str, name
     {
         return Err(denied_change());
     }
+    // Whoever may write a role at one of its scopes must not change what it
+    // allows at the others.
+    for scope in known.iter().flat_map(|one| &one.assignable_scopes) {
+        ask.authorize(cloud, WRITE_DEFINITION, &super::scope_of_text(scope))?;
+    }
     let taken = cloud.definitions.values().any(|other| {
         other.name != name
             && other.tenant.as_ref() == Some(&ask.caller.tenant)
