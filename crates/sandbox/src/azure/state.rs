@@ -169,7 +169,7 @@ pub struct Subscription {
     pub management_group: String,
     /// Namespace to the simulated time from which it is registered.
     pub providers: BTreeMap<String, Instant>,
-    /// Namespaces whose unregistration or registration a test forbids.
+    /// Limits that differ from the defaults, by name.
     pub quota: BTreeMap<String, u64>,
     /// By lower-case name.
     pub groups: BTreeMap<String, ResourceGroup>,
