@@ -1,9 +1,10 @@
-//! Token issuers outside this cloud, and their keys.
+//! Token issuers outside the clouds, and their keys.
 //!
-//! A cloud fetches an issuer's documents from its public https address. The
+//! Every cloud fetches an issuer's documents from its public https address. The
 //! sandbox stays on loopback: `POST /_sandbox/issuers` says where the documents
 //! of a canonical address are served. Nothing else is ever asked.
 
+use crate::jwt::KeySet;
 use crate::shared::Shared;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -18,9 +19,6 @@ use url::Url;
 const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST: usize = 256 * 1024;
 
-/// A JSON Web Key Set, as the issuer serves it.
-pub(crate) struct KeySet(pub(crate) Value);
-
 /// Why an issuer's keys are not known.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IssuerError {
@@ -31,7 +29,7 @@ pub(crate) enum IssuerError {
 }
 
 /// Reads the issuer's discovery document, and the key set that it names. Asked
-/// at every call: unlike a cloud, the sandbox keeps nothing.
+/// at every call: unlike the clouds, the sandbox keeps nothing.
 pub(crate) async fn key_set(shared: &Shared, issuer: &str) -> Result<KeySet, IssuerError> {
     let known = shared.world().issuers.clone();
     let found = async {
@@ -48,7 +46,8 @@ pub(crate) async fn key_set(shared: &Shared, issuer: &str) -> Result<KeySet, Iss
         let keys = discovery["jwks_uri"].as_str().ok_or_else(|| {
             IssuerError::Unusable("the discovery document has no jwks_uri".to_owned())
         })?;
-        document(&known, keys).await.map(KeySet)
+        let set = document(&known, keys).await?;
+        KeySet::read(&set).map_err(IssuerError::Unusable)
     };
     let result = tokio::time::timeout(PATIENCE, found)
         .await

@@ -16,6 +16,7 @@ mod gcp;
 mod http;
 mod iam;
 mod issuers;
+mod jwt;
 mod log;
 mod rng;
 mod services;

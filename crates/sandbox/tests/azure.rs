@@ -226,7 +226,8 @@ impl Issuer {
     async fn start(azure: &Azure, url: &str) -> Self {
         let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let set = json!({ "keys": [jwk(&key)] });
-        let document = json!({ "issuer": url, "jwks_uri": format!("{url}/jwks.json") });
+        let keys = format!("{}/jwks.json", url.trim_end_matches('/'));
+        let document = json!({ "issuer": url, "jwks_uri": keys });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let served_at = format!("http://{}", listener.local_addr().unwrap());
         let pages = axum::Router::new()
@@ -240,10 +241,7 @@ impl Issuer {
             );
         tokio::spawn(async move { axum::serve(listener, pages).await });
         azure
-            .admin(
-                "azure/issuers",
-                json!({ "url": url, "served_at": served_at }),
-            )
+            .admin("issuers", json!({ "url": url, "served_at": served_at }))
             .await;
         Self {
             key,
@@ -402,6 +400,42 @@ async fn federation_matches_exactly_and_verifies_the_signature() {
     ] {
         assert_eq!(ask(&assertion).await, (401, code));
     }
+}
+
+#[tokio::test]
+async fn an_issuer_may_end_in_a_slash() {
+    let azure = Azure::new(Config::default()).await;
+    let issuer = Issuer::start(&azure, "https://issuer.landfall.example/o/").await;
+    let graph = azure.first_token(1, GRAPH).await;
+    let name = json!({ "displayName": "landfall" });
+    let (_, application) = azure.call("POST", &graph, "/v1.0/applications", name).await;
+    let app_id = application["appId"].as_str().unwrap();
+    let principal = json!({ "appId": app_id });
+    azure
+        .call("POST", &graph, "/v1.0/servicePrincipals", principal)
+        .await;
+    let audience = "api://AzureADTokenExchange";
+    let path = format!(
+        "/v1.0/applications/{}/federatedIdentityCredentials",
+        application["id"].as_str().unwrap()
+    );
+    let credential = json!({ "name": "landfall", "issuer": issuer.url,
+        "subject": "s", "audiences": [audience] });
+    azure.call("POST", &graph, &path, credential).await;
+    let assertion = issuer.assertion("s", audience, 300);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", app_id),
+        (
+            "client_assertion_type",
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        ),
+        ("client_assertion", &assertion),
+        ("scope", "https://management.azure.com/.default"),
+    ];
+    let tenant = azure.text("/tenants/1/id");
+    let (status, answer) = azure.token(&tenant, &form).await;
+    assert_eq!(status, 200, "{answer}");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Getting in: federation, keys, impersonation, and everything that must not.
 
 mod google;
+mod issuer;
 
 use google::{Google, ISSUER, Place, SCOPE, Said, Signer, binding, now};
+use issuer::Issuer;
 use landfall_sandbox::Config;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -241,35 +243,26 @@ async fn a_provider_without_a_condition_accepts_everybody_of_the_issuer() {
 async fn without_uploaded_keys_the_issuer_is_really_asked() {
     let set = Federated::set_up().await;
     set.patch("oidc.jwksJson", json!({ "oidc": {} })).await.ok();
-    let token = set.signer.sign(&set.claims());
-    let unreachable = set.exchange(&token).await;
-    assert_eq!(unreachable.code(), "invalid_grant");
-    assert!(
-        unreachable.message().contains("Error connecting"),
-        "{}",
-        unreachable.message()
-    );
-
-    let jwks = set.signer.jwks().to_string();
-    let app = axum::Router::new()
-        .route(
-            "/.well-known/openid-configuration",
-            axum::routing::get(|| async {
-                json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks.json") }).to_string()
-            }),
-        )
-        .route(
-            "/jwks.json",
-            axum::routing::get(move || async move { jwks }),
+    let issuer = Issuer::start(ISSUER).await;
+    let token = issuer.sign(&set.claims());
+    let unreachable = async || {
+        let said = set.exchange(&token).await;
+        assert_eq!(said.code(), "invalid_grant");
+        assert!(
+            said.message().contains("Error connecting"),
+            "{}",
+            said.message()
         );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let served_at = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    let mapping = json!({ "url": ISSUER, "served_at": served_at });
-    set.google.admin("gcp/issuers", mapping).await;
+    };
+    unreachable().await;
+    let mapping = json!({ "url": ISSUER, "served_at": issuer.served_at });
+    set.google.admin("issuers", mapping).await;
     assert_eq!(set.exchange(&token).await.code(), "OK");
-    let forged = Signer::generate("key-1").sign(&set.claims());
+    let forged = Signer::generate("k1").sign(&set.claims());
     assert_eq!(set.exchange(&forged).await.code(), "invalid_grant");
+    // An issuer does not send the sandbox to whatever else listens here.
+    issuer.discovery.lock().unwrap()["jwks_uri"] = json!(format!("{}/keys.json", issuer.served_at));
+    unreachable().await;
 }
 
 #[tokio::test]
@@ -312,7 +305,18 @@ async fn a_deleted_pool_keeps_its_id_for_thirty_days_and_comes_back() {
 #[tokio::test]
 async fn providers_say_what_they_do_not_take() {
     let set = Federated::set_up().await;
+    let key = |change: Value| {
+        let mut set = set.signer.jwks();
+        for (name, value) in change.as_object().unwrap() {
+            set["keys"][0][name] = value.clone();
+        }
+        json!(set.to_string())
+    };
     let wrong = [
+        ("/oidc/jwksJson", key(json!({ "kid": null }))),
+        ("/oidc/jwksJson", key(json!({ "kid": "" }))),
+        ("/oidc/jwksJson", key(json!({ "kty": "EC" }))),
+        ("/oidc/jwksJson", key(json!({ "d": "AQAB" }))),
         ("/oidc/issuerUri", json!("http://landfall.example")),
         ("/oidc/jwksJson", json!("{\"keys\":[]}")),
         ("/attributeCondition", json!("assertion.sub.matches('x')")),

@@ -2,7 +2,6 @@
 //!
 //! | request | body |
 //! | --- | --- |
-//! | `POST issuers` | `{"url", "served_at"}`: documents of the canonical https issuer `url` are fetched from the loopback address `served_at`; null forgets it |
 //! | `POST settings` | `{"role_assignment_lag_seconds", "federated_credential_lag_seconds", "consent_lag_seconds", "secret_lag_seconds", "provider_registration_seconds"}`, simulated, each optional |
 //! | `POST redirect-uris` | `{"client_id", "redirect_uris": […]}` of an application |
 //! | `POST subscriptions` | `{"id", "enabled", "quota": {"cores": 10}}`, each but `id` optional |
@@ -28,7 +27,6 @@ type Answer = Result<Json<Value>, AdminError>;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/_sandbox/azure/issuers", post(issuers))
         .route("/_sandbox/azure/settings", post(settings))
         .route("/_sandbox/azure/redirect-uris", post(redirect_uris))
         .route("/_sandbox/azure/subscriptions", post(subscriptions))
@@ -39,38 +37,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 
 fn refused(message: impl Into<String>) -> AdminError {
     AdminError::Request(message.into())
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Issuer {
-    url: String,
-    served_at: Option<String>,
-}
-
-async fn issuers(State(shared): State<Arc<Shared>>, body: Body<Issuer>) -> Answer {
-    let Json(Issuer { url, served_at }) = body?;
-    if !url.starts_with("https://") {
-        return Err(refused("an issuer's url begins with https://"));
-    }
-    let mut world = shared.world();
-    let Some(served_at) = served_at else {
-        world.azure.issuers.remove(&url);
-        return Ok(Json(json!({})));
-    };
-    let address = url::Url::parse(&served_at).map_err(|error| refused(error.to_string()))?;
-    let loopback = match address.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if !loopback || address.scheme() != "http" {
-        return Err(refused("served_at must be an http address on loopback"));
-    }
-    let served_at = served_at.trim_end_matches('/').to_owned();
-    world.azure.issuers.insert(url, served_at);
-    Ok(Json(json!({})))
 }
 
 #[derive(Deserialize)]

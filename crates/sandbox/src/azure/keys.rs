@@ -1,11 +1,12 @@
-//! RS256: signing Entra's tokens, verifying those of others.
+//! The key that Entra signs its tokens with.
 
 use super::state::Cloud;
+use crate::jwt::{Key, Unverified};
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -23,78 +24,6 @@ pub(super) struct Signer {
     pub jwk: Value,
 }
 
-/// A token's parts, of which nothing is verified yet.
-#[derive(Debug, Clone)]
-pub(super) struct Unverified {
-    pub header: Value,
-    pub claims: Value,
-    /// What is signed.
-    pub signed: String,
-    pub signature: Vec<u8>,
-}
-
-impl Unverified {
-    pub(super) fn read(token: &str) -> Option<Self> {
-        let mut parts = token.split('.');
-        let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() {
-            return None;
-        }
-        let object = |part: &str| {
-            let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-            let value: Value = serde_json::from_slice(&bytes).ok()?;
-            value.is_object().then_some(value)
-        };
-        Some(Self {
-            signed: format!("{header}.{claims}"),
-            header: object(header)?,
-            claims: object(claims)?,
-            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
-        })
-    }
-
-    pub(super) fn algorithm(&self) -> &str {
-        self.header["alg"].as_str().unwrap_or_default()
-    }
-
-    /// Whether an RSA key, as a JWK, signed it with RS256. The key decides the
-    /// algorithm, not the header: `alg: none` and HMAC never come here.
-    pub(super) fn signed_by(&self, jwk: &Value) -> bool {
-        let part = |name: &str| {
-            let text = jwk[name].as_str()?;
-            URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()
-        };
-        let (Some(n), Some(e)) = (part("n"), part("e")) else {
-            return false;
-        };
-        self.algorithm() == "RS256"
-            && jwk["kty"] == "RSA"
-            && PublicKeyComponents { n: &n, e: &e }
-                .verify(
-                    &RSA_PKCS1_2048_8192_SHA256,
-                    self.signed.as_bytes(),
-                    &self.signature,
-                )
-                .is_ok()
-    }
-
-    /// Whether the key of a certificate signed it; RS256 or PS256, both of
-    /// which official clients use.
-    pub(super) fn signed_by_certificate(&self, der: &[u8]) -> bool {
-        let algorithm = match self.algorithm() {
-            "RS256" => webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
-            "PS256" => webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-            _ => return false,
-        };
-        let der = rustls::pki_types::CertificateDer::from(der);
-        webpki::EndEntityCert::try_from(&der).is_ok_and(|certificate| {
-            certificate
-                .verify_signature(algorithm, self.signed.as_bytes(), &self.signature)
-                .is_ok()
-        })
-    }
-}
-
 impl Signer {
     fn read(pkcs8: &str) -> Result<Self, KeyError> {
         let der = STANDARD.decode(pkcs8).map_err(|_| KeyError)?;
@@ -108,6 +37,11 @@ impl Signer {
             kid,
             pair,
         })
+    }
+
+    /// Whether a token is one of ours.
+    pub(super) fn signed(&self, token: &Unverified) -> bool {
+        Key::read(&self.jwk).is_some_and(|key| token.signed_by(&key))
     }
 
     pub(super) fn sign(&self, claims: &Value) -> Result<String, KeyError> {

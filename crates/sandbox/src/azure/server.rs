@@ -5,28 +5,22 @@ use super::request::Request;
 use super::state::Moment;
 use super::{arm, entra, graph};
 use crate::faults::{FaultKind, Probe};
+use crate::http::listen::{self, LostAnswer};
+use crate::jwt::Unverified;
 use crate::log::{Entry, Subject};
 use crate::shared::{Luck, Shared};
 use axum::body::{Body, to_bytes};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 const BODY_LIMIT: usize = 1 << 20;
-const GRACE: Duration = Duration::from_secs(2);
-
-/// A connection is to be closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer is lost on purpose")]
-struct LostAnswer;
+/// How long a client may take to agree on https.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// What handlers know besides the cloud and the request.
 #[derive(Debug, Clone)]
@@ -48,47 +42,24 @@ pub(crate) struct Server {
     shared: Arc<Shared>,
     acceptor: TlsAcceptor,
     origin: String,
-    http: reqwest::Client,
 }
 
 impl Server {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        acceptor: TlsAcceptor,
-        origin: String,
-        http: reqwest::Client,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, acceptor: TlsAcceptor, origin: String) -> Self {
         Self {
             shared,
             acceptor,
             origin,
-            http,
         }
     }
 
     /// Serves until `stop` turns true.
-    pub(crate) async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, listener: TcpListener, stop: watch::Receiver<bool>) {
         let server = Arc::new(self);
-        let stopped = stop.clone();
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                () = stopping(&mut stop) => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(connection(Arc::clone(&server), stream, stopped.clone()));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "accepting a connection failed");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            }
-        }
-        drop(listener);
-        let finished = async { while connections.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(GRACE, finished).await;
+        listen::run(listener, stop, |stream, stop| {
+            connection(Arc::clone(&server), stream, stop)
+        })
+        .await;
     }
 
     async fn answer(&self, request: axum::extract::Request) -> Result<Response<Body>, LostAnswer> {
@@ -101,7 +72,7 @@ impl Server {
         };
         // Documents of issuers are fetched before the cloud is taken: nothing
         // is awaited while it is held.
-        let keys = entra::foreign_keys(&self.shared, &self.http, &request).await;
+        let keys = entra::foreign_keys(&self.shared, &request).await;
         let (answer, lost, entry, request_id) = self.act(&request, &keys);
         let written = self
             .shared
@@ -262,7 +233,7 @@ fn asker(service: Service, request: &Request) -> Asker {
     let token = request
         .header("authorization")
         .and_then(|value| value.strip_prefix("Bearer "))
-        .and_then(super::keys::Unverified::read);
+        .and_then(|token| Unverified::read(token).ok());
     let claim = |name: &str| {
         let claims = &token.as_ref()?.claims;
         claims[name].as_str().map(str::to_owned)
@@ -301,30 +272,14 @@ fn server_error(service: Service) -> Failure {
     }
 }
 
-/// Returns when the sandbox is told to stop, or nobody is left to tell it.
-async fn stopping(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
 async fn connection(server: Arc<Server>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
-    let Ok(stream) = server.acceptor.accept(stream).await else {
-        // Somebody who does not trust the authority, most likely.
+    let accepted = tokio::select! {
+        () = listen::stopping(&mut stop) => return,
+        accepted = tokio::time::timeout(HANDSHAKE, server.acceptor.accept(stream)) => accepted,
+    };
+    let Ok(Ok(stream)) = accepted else {
+        // Somebody who does not trust the authority, most likely, or says nothing.
         return;
     };
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let server = Arc::clone(&server);
-        async move { server.answer(request.map(Body::new)).await }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let stopped = tokio::select! {
-        _ = connection.as_mut() => false,
-        () = stopping(&mut stop) => true,
-    };
-    if stopped {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
-    }
+    listen::serve(stream, stop, |request| server.answer(request)).await;
 }

@@ -27,8 +27,6 @@ pub enum StartError {
     Tls(#[from] TlsError),
     #[error("cannot write the authority's certificate")]
     Certificate(#[source] std::io::Error),
-    #[error("cannot prepare the client that fetches issuers' keys")]
-    Client(#[source] reqwest::Error),
 }
 
 /// A bound listener, not yet served.
@@ -36,7 +34,6 @@ pub(crate) struct Listening {
     listener: TcpListener,
     tls: Tls,
     origin: String,
-    http: reqwest::Client,
     pub certificate: Certificate,
 }
 
@@ -67,17 +64,10 @@ pub(crate) async fn listen(config: &Config, world: &mut World) -> Result<Listeni
     })?;
     world.azure.port = Some(addr.port());
     let certificate = write(config, &tls.authority).map_err(StartError::Certificate)?;
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(std::time::Duration::from_secs(5))
-        .build()
-        .map_err(StartError::Client)?;
     Ok(Listening {
         listener,
         tls,
         origin: format!("https://{addr}"),
-        http,
         certificate,
     })
 }
@@ -158,10 +148,9 @@ impl Listening {
             listener,
             tls,
             origin,
-            http,
             certificate,
         } = self;
-        Server::new(shared, tls.acceptor, origin, http)
+        Server::new(shared, tls.acceptor, origin)
             .run(listener, stop)
             .await;
         // A temporary file is removed when the sandbox is over, not before.

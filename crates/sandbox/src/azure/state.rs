@@ -27,8 +27,6 @@ pub struct Cloud {
     pub definitions: BTreeMap<String, RoleDefinition>,
     /// By lower-case id.
     pub assignments: BTreeMap<String, RoleAssignment>,
-    /// Canonical issuer URL to the loopback address that serves its documents.
-    pub issuers: BTreeMap<String, String>,
     pub codes: BTreeMap<String, Code>,
     /// Long-running deletions: until when each goes on.
     pub operations: BTreeMap<String, Instant>,

@@ -2,7 +2,6 @@
 //!
 //! | request | body |
 //! | --- | --- |
-//! | `POST issuers` | `{"url": canonical https URL, "served_at": loopback http URL or null}` |
 //! | `POST billing` | `{"project", "account": text or null}` |
 //! | `POST org-policy` | `{"resource", "constraint", "spec": as in Organization Policy v2, or null}` |
 //! | `POST quotas` | `{"project", "quota", "region", "limit"}` |
@@ -16,7 +15,7 @@
 
 use super::policy::{Binding, Policy};
 use super::state::{Kind, Life, OrgPolicy, State};
-use super::{issuers, resources, route, serve};
+use super::{resources, route, serve};
 use crate::admin::AdminError;
 use crate::shared::Shared;
 use axum::extract::State as Extract;
@@ -36,13 +35,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 }
 
 type Body = Result<Json<Value>, JsonRejection>;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Issuer {
-    url: String,
-    served_at: Option<String>,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,7 +127,6 @@ async fn change(
     at.effective_at = at.now;
     let state = &mut world.gcp;
     match what.as_str() {
-        "issuers" => set_issuer(state, read(body)?)?,
         "billing" => {
             let Billing { project, account } = read(body)?;
             let found = state.project_mut(&project);
@@ -206,24 +197,6 @@ async fn change(
         other => return Err(none("endpoint", other)),
     }
     Ok(Json(json!({})))
-}
-
-fn set_issuer(state: &mut State, new: Issuer) -> Result<(), AdminError> {
-    let url = new.url.trim_end_matches('/').to_owned();
-    match new.served_at {
-        None => {
-            state.issuers.remove(&url);
-        }
-        Some(served_at) if issuers::loopback(&served_at) && url.starts_with("https://") => {
-            state.issuers.insert(url, served_at);
-        }
-        Some(_) => {
-            return Err(AdminError::Request(
-                "url is an https URL, served_at an http URL on loopback".to_owned(),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// A resource's name, projects by id too.

@@ -2,10 +2,10 @@
 
 use super::access::{Caller, Question};
 use super::error::Refusal;
-use super::jwt::Jwks;
 use super::state::{Node, Operation, Project, ServiceAccount, State};
 use crate::clock::Instant;
 use crate::iam::Moment;
+use crate::jwt::KeySet;
 use crate::shared::WorldGuard;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ pub(super) struct Call<'c, 'w> {
     pub body: Value,
     /// Keys of the issuer that a token exchange concerns, where they had to be
     /// fetched.
-    pub fetched: Option<Result<Jwks, String>>,
+    pub fetched: Option<Result<KeySet, String>>,
 }
 
 impl Call<'_, '_> {

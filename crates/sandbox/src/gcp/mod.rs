@@ -11,8 +11,6 @@ mod call;
 mod cel;
 mod error;
 mod iam;
-mod issuers;
-mod jwt;
 mod policy;
 mod resources;
 mod roles;

@@ -23,7 +23,8 @@ pub(super) struct Route {
     pub handle: fn(&mut Call<'_, '_>) -> Answer,
 }
 
-type Table = [(
+/// Method, path, id and handler, as in [`Route`], of a service's methods.
+pub(super) type Methods = &'static [(
     &'static str,
     &'static str,
     &'static str,
@@ -31,7 +32,7 @@ type Table = [(
 )];
 
 /// All methods of a service.
-fn tables() -> [(&'static str, Who, &'static Table); 9] {
+fn tables() -> [(&'static str, Who, Methods); 9] {
     [
         ("oauth2", Who::Anyone, tokens::OAUTH2),
         ("sts", Who::Anyone, tokens::STS),

@@ -4,13 +4,14 @@
 use super::access::{self, Caller};
 use super::call::{Answer, Call};
 use super::error::Refusal;
-use super::jwt::Jwks;
 use super::route::{self, Route, Who};
 use super::state::State;
-use super::{issuers, resources, tokens};
+use super::{resources, tokens};
 use crate::faults::{FaultKind, Probe};
 use crate::http::Captured;
 use crate::iam::Moment;
+use crate::issuers;
+use crate::jwt::KeySet;
 use crate::log::{Entry, Subject};
 use crate::shared::{Luck, Shared};
 use axum::body::Body;
@@ -192,20 +193,16 @@ fn concerned(call: &Call<'_, '_>) -> Option<String> {
 
 /// The issuer's keys, where a token exchange needs them: asked before the
 /// world is taken, since nothing may be awaited while it is held.
-async fn keys(shared: &Shared, route: &Route, body: &Value) -> Option<Result<Jwks, String>> {
+async fn keys(shared: &Shared, route: &Route, body: &Value) -> Option<Result<KeySet, String>> {
     if route.id != "sts.token" {
         return None;
     }
-    let (issuer, served_at) = {
+    let issuer = {
         let world = shared.world();
-        let issuer = tokens::issuer_to_ask(&world.gcp, body)?;
-        let served_at = world.gcp.issuers.get(issuer.trim_end_matches('/')).cloned();
-        (issuer, served_at)
+        tokens::issuer_to_ask(&world.gcp, body)?
     };
-    Some(match served_at {
-        Some(served_at) => issuers::fetch(&issuer, &served_at).await,
-        None => Err(format!("{issuer} cannot be reached")),
-    })
+    let keys = issuers::key_set(shared, &issuer).await;
+    Some(keys.map_err(|error| error.to_string()))
 }
 
 fn authenticate(call: &Call<'_, '_>, request: &Captured) -> Result<Caller, Refusal> {

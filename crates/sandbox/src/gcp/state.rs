@@ -17,8 +17,6 @@ pub(crate) struct State {
     /// Access tokens, administrators' included.
     pub tokens: BTreeMap<String, Token>,
     pub operations: BTreeMap<String, Operation>,
-    /// Where a canonical issuer URL is really served.
-    pub issuers: BTreeMap<String, String>,
 }
 
 /// Something of the resource hierarchy.
@@ -155,28 +153,44 @@ const INITIAL: [&str; 4] = ["cloudapis", "servicemanagement", "serviceusage", "s
 pub(super) const URL_SAFE: &[u8] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
+/// Empty, see [`State::populate`].
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            rng: Rng::seeded_for(0, "gcp"),
+            nodes: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            operations: BTreeMap::new(),
+        }
+    }
+}
+
 impl State {
     /// An organization for the operator and one for each customer, each with
     /// a folder and a project with billing; administrators with their tokens.
     pub fn create(seed: u64, customers: usize, now: SimTime) -> Self {
+        let mut state = Self::default();
+        state.populate(seed, customers, now);
+        state
+    }
+
+    /// Fills a cloud that has nothing: a new one, or a snapshot from before
+    /// there was a Google Cloud.
+    pub fn populate(&mut self, seed: u64, customers: usize, now: SimTime) {
+        if !self.nodes.is_empty() {
+            return;
+        }
         let at = &Moment {
             wall: now,
             now,
             effective_at: now,
             nonce: 0,
         };
-        let mut state = Self {
-            rng: Rng::seeded_for(seed, "gcp"),
-            nodes: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            operations: BTreeMap::new(),
-            issuers: BTreeMap::new(),
-        };
-        state.tenant("operator", AccountRole::Operator, at);
+        self.rng = Rng::seeded_for(seed, "gcp");
+        self.tenant("operator", AccountRole::Operator, at);
         for index in 1..=customers {
-            state.tenant(&format!("customer-{index}"), AccountRole::Customer, at);
+            self.tenant(&format!("customer-{index}"), AccountRole::Customer, at);
         }
-        state
     }
 
     fn tenant(&mut self, name: &str, role: AccountRole, at: &Moment) {

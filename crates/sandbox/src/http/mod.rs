@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod dispatch;
+pub(crate) mod listen;
 mod request;
 mod server;
 mod sigv4;

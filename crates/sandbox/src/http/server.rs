@@ -1,6 +1,7 @@
-//! Accepting connections and answering requests.
+//! From a plain request to its answer.
 
 use super::dispatch::{self, Outcome};
+use super::listen::{self, LostAnswer};
 use super::request::{BODY_LIMIT, Captured};
 use super::templates;
 use crate::shared::Shared;
@@ -9,23 +10,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tower::ServiceExt;
-
-/// How long open connections may finish what they do when the sandbox stops.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// A connection is to be closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer is lost on purpose")]
-struct LostAnswer;
 
 /// One listening sandbox.
 pub(crate) struct Server {
@@ -47,30 +35,13 @@ impl Server {
     }
 
     /// Serves until `stop` turns true.
-    pub(crate) async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, listener: TcpListener, stop: watch::Receiver<bool>) {
         let server = Arc::new(self);
-        let stopped = stop.clone();
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                () = stopping(&mut stop) => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(connection(Arc::clone(&server), stream, stopped.clone()));
-                    }
-                    Err(error) => {
-                        // Out of file descriptors, most likely: others close theirs.
-                        tracing::warn!(%error, "accepting a connection failed");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            }
-        }
-        drop(listener);
-        let finished = async { while connections.join_next().await.is_some() {} };
-        // Whoever does not finish is cut off when the set is dropped.
-        let _ = tokio::time::timeout(GRACE, finished).await;
+        listen::run(listener, stop, |stream, stop| {
+            let server = Arc::clone(&server);
+            async move { listen::serve(stream, stop, |request| server.answer(request)).await }
+        })
+        .await;
     }
 
     async fn answer(&self, mut request: Request) -> Result<Response<Body>, LostAnswer> {
@@ -147,35 +118,4 @@ pub(crate) fn settle(shared: &Shared) {
     let mut world = shared.world();
     cloudcontrol::settle(&mut world);
     cloudformation::settle(&mut world);
-}
-
-/// Returns when the sandbox is told to stop, or nobody is left to tell it.
-async fn stopping(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
-async fn connection(server: Arc<Server>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let server = Arc::clone(&server);
-        async move { server.answer(request.map(Body::new)).await }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let stopped = tokio::select! {
-        // A service error (LostAnswer) closes the connection with nothing sent.
-        result = connection.as_mut() => { log_end(result); false }
-        () = stopping(&mut stop) => true,
-    };
-    if stopped {
-        connection.as_mut().graceful_shutdown();
-        log_end(connection.await);
-    }
-}
-
-fn log_end(result: Result<(), hyper::Error>) {
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended early");
-    }
 }

@@ -1,11 +1,8 @@
 //! A web identity token: read first, believed only after its issuer's key.
 
 use crate::clock::{Instant, SimClock};
+use crate::jwt::{self, KeySet};
 use crate::wire::AwsError;
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
 use std::time::Duration;
 
 /// How far an issuer's clock may run ahead.
@@ -13,8 +10,7 @@ const SKEW: Duration = Duration::from_secs(300);
 
 /// What a token claims, before its signature is checked.
 pub(super) struct Unverified {
-    algorithm: String,
-    key_id: Option<String>,
+    token: jwt::Unverified,
     pub(super) issuer: String,
     pub(super) subject: String,
     pub(super) audiences: Vec<String>,
@@ -24,8 +20,6 @@ pub(super) struct Unverified {
     issued: i64,
     not_before: Option<i64>,
     expires: i64,
-    signed: String,
-    signature: Vec<u8>,
 }
 
 pub(super) fn invalid(message: impl Into<String>) -> AwsError {
@@ -42,52 +36,29 @@ pub(super) fn no_key() -> AwsError {
 
 impl Unverified {
     pub(super) fn read(token: &str) -> Result<Self, AwsError> {
-        let malformed = || {
+        let token = jwt::Unverified::read(token).map_err(|_| {
             invalid(
                 "The ID Token provided is not a valid JWT. (You may see this error if you sent \
                  an Access Token)",
             )
-        };
-        let parts: Vec<&str> = token.split('.').collect();
-        let [header, payload, signature] = parts[..] else {
-            return Err(malformed());
-        };
-        let json = |part: &str| {
-            let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed())?;
-            serde_json::from_slice::<Value>(&bytes).map_err(|_| malformed())
-        };
-        let (head, claims) = (json(header)?, json(payload)?);
-        let text = |name: &str| claims[name].as_str().map(str::to_owned);
-        let required = |name: &str| {
-            text(name).ok_or_else(|| invalid(format!("Missing a required claim: {name}")))
-        };
-        let number = |name: &str| claims[name].as_f64().map(|seconds| seconds as i64);
-        let time = |name: &str| {
-            number(name).ok_or_else(|| invalid(format!("Missing a required claim: {name}")))
-        };
-        let audiences: Vec<String> = match &claims["aud"] {
-            Value::String(one) => vec![one.clone()],
-            Value::Array(many) => many
-                .iter()
-                .filter_map(|one| one.as_str().map(str::to_owned))
-                .collect(),
-            _ => Vec::new(),
-        };
+        })?;
+        let missing = |name: &str| invalid(format!("Missing a required claim: {name}"));
+        let text = |name: &str| token.claims[name].as_str().map(str::to_owned);
+        let required = |name: &str| text(name).ok_or_else(|| missing(name));
+        let time = |name: &str| token.seconds(name).ok_or_else(|| missing(name));
+        let audiences: Vec<String> = token.audiences().into_iter().map(str::to_owned).collect();
         if audiences.is_empty() {
-            return Err(invalid("Missing a required claim: aud"));
+            return Err(missing("aud"));
         }
         Ok(Self {
-            algorithm: head["alg"].as_str().unwrap_or_default().to_owned(),
-            key_id: head["kid"].as_str().map(str::to_owned),
             issuer: required("iss")?,
             subject: required("sub")?,
             audiences,
             authorized_party: text("azp"),
             issued: time("iat")?,
-            not_before: number("nbf"),
+            not_before: token.seconds("nbf"),
             expires: time("exp")?,
-            signed: format!("{header}.{payload}"),
-            signature: URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed())?,
+            token,
         })
     }
 
@@ -99,38 +70,23 @@ impl Unverified {
     }
 
     /// Checks the signature against the issuer's key set.
-    pub(super) fn verify(&self, key_set: &Value) -> Result<(), AwsError> {
-        if self.algorithm != "RS256" {
+    pub(super) fn verify(&self, set: &KeySet) -> Result<(), AwsError> {
+        let algorithm = self.token.algorithm();
+        if algorithm != jwt::ALGORITHM {
             return Err(invalid(format!(
-                "Token signing algorithm {} is not supported",
-                self.algorithm
+                "Token signing algorithm {algorithm} is not supported"
             )));
         }
-        let keys = key_set["keys"].as_array().ok_or_else(no_key)?;
-        let key = keys
-            .iter()
-            .filter(|key| key["kty"] == "RSA" && key["use"].as_str().is_none_or(|u| u == "sig"))
-            .find(|key| match &self.key_id {
-                Some(id) => key["kid"].as_str() == Some(id),
-                None => keys.len() == 1,
-            })
-            .ok_or_else(no_key)?;
-        let part = |name: &str| {
-            key[name]
-                .as_str()
-                .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
-                .ok_or_else(no_key)
+        let key = match (self.token.key_id(), set.keys()) {
+            (Some(id), _) => set.named(id).next(),
+            (None, [only]) => Some(only),
+            (None, _) => None,
         };
-        RsaPublicKeyComponents {
-            n: part("n")?,
-            e: part("e")?,
+        if self.token.signed_by(key.ok_or_else(no_key)?) {
+            Ok(())
+        } else {
+            Err(invalid("Token signature is not valid"))
         }
-        .verify(
-            &RSA_PKCS1_2048_8192_SHA256,
-            self.signed.as_bytes(),
-            &self.signature,
-        )
-        .map_err(|_| invalid("Token signature is not valid"))
     }
 
     /// Checks the token's time, and returns the time by the clock that its

@@ -6,7 +6,8 @@ use super::assume_role::{find, issue, session_policies};
 use super::token::{Unverified, invalid, no_key};
 use crate::iam::policy::{Effect, Form, Principals, Request};
 use crate::iam::{Caller, CallerKind, Context, OidcProvider, Role, host_and_path};
-use crate::issuers::{IssuerError, KeySet};
+use crate::issuers::IssuerError;
+use crate::jwt::KeySet;
 use crate::shared::Shared;
 use crate::wire::{AwsError, Call, Params, Reply, Xml};
 use crate::world::{Account, World};
@@ -52,7 +53,7 @@ pub(crate) fn assume_role_with_web_identity(
     let account = account_of(&world, ask.role_arn).ok_or_else(|| unknown(&token.issuer))?;
     let provider = provider(&world, account, &token.issuer)?;
     match keys {
-        Some(Ok(keys)) => token.verify(&keys.0)?,
+        Some(Ok(keys)) => token.verify(&keys)?,
         Some(Err(IssuerError::Unreachable(_))) => {
             return Err(AwsError::bad(
                 "IDPCommunicationError",

@@ -2,11 +2,12 @@
 //! assertion of an issuer that the application trusts.
 
 use super::super::answer::Failure;
-use super::super::keys::{Unverified, sha1_url, sha256_url};
+use super::super::keys::{sha1_url, sha256_url};
 use super::super::request::Form;
 use super::super::server::Context;
 use super::super::state::{Application, Federated};
 use super::Keys;
+use crate::jwt::{Key, Unverified};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -86,7 +87,7 @@ fn by_assertion(
     audiences: &[String],
 ) -> Result<(), Failure> {
     let unverified = Unverified::read(assertion)
-        .ok_or_else(|| invalid(50_027, "JWT token is invalid or malformed."))?;
+        .map_err(|_| invalid(50_027, "JWT token is invalid or malformed."))?;
     let issuer = text(&unverified.claims, "iss");
     // An assertion that the application makes itself names itself as issuer.
     if issuer.eq_ignore_ascii_case(&application.app_id) {
@@ -148,20 +149,21 @@ fn by_certificate(
             ),
         ));
     }
-    in_time(context, claims)
+    in_time(context, unverified)
 }
 
-fn in_time(context: &Context, claims: &Value) -> Result<(), Failure> {
+fn in_time(context: &Context, token: &Unverified) -> Result<(), Failure> {
     let now = context.moment.wall.unix_seconds();
-    // MSAL writes fractions of seconds.
-    let number = |name: &str| claims[name].as_f64().map(|seconds| seconds as i64);
-    let expires = number("exp").ok_or_else(|| {
+    let expires = token.seconds("exp").ok_or_else(|| {
         invalid(
             50_027,
             "JWT token is invalid or malformed: it has no 'exp'.",
         )
     })?;
-    let starts = number("nbf").or_else(|| number("iat")).unwrap_or(0);
+    let starts = token
+        .seconds("nbf")
+        .or_else(|| token.seconds("iat"))
+        .unwrap_or(0);
     if now >= expires.saturating_add(SKEW) || now < starts.saturating_sub(SKEW) {
         let write = |seconds: i64| crate::clock::Instant(seconds.saturating_mul(1_000)).iso8601();
         return Err(invalid(
@@ -206,11 +208,8 @@ fn federated(
             ));
         }
     };
-    let kid = text(&unverified.header, "kid");
-    let candidates: Vec<&Value> = keys
-        .iter()
-        .filter(|key| key["kid"].as_str() == Some(kid))
-        .collect();
+    let kid = unverified.key_id().unwrap_or_default();
+    let candidates: Vec<&Key> = keys.named(kid).collect();
     if candidates.is_empty() {
         return Err(invalid(
             700_027,
@@ -226,7 +225,7 @@ fn federated(
             "Client assertion failed signature validation. [Reason - The signature is invalid.]",
         ));
     }
-    in_time(context, claims)
+    in_time(context, unverified)
 }
 
 /// Issuer, subject and audience match one credential exactly, or it is said

@@ -1,10 +1,10 @@
 //! From a bearer token to a caller, for Graph and Resource Manager.
 
 use super::super::answer::Failure;
-use super::super::keys::Unverified;
 use super::super::request::Request;
 use super::super::server::Context;
 use super::super::state::Cloud;
+use crate::jwt::Unverified;
 use std::collections::BTreeSet;
 
 /// Whose token it is.
@@ -51,9 +51,9 @@ pub(in super::super) fn verify(
             )
         })?;
     let unverified = Unverified::read(token)
-        .ok_or_else(|| refused(invalid, "The access token is invalid: it is malformed."))?;
+        .map_err(|_| refused(invalid, "The access token is invalid: it is malformed."))?;
     let signer = cloud.known_signer().and_then(Result::ok);
-    if !signer.is_some_and(|signer| unverified.signed_by(&signer.jwk)) {
+    if !signer.is_some_and(|signer| signer.signed(&unverified)) {
         return Err(refused(
             invalid,
             "The access token is invalid: its signature is not valid.",

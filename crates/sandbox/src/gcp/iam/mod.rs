@@ -8,17 +8,10 @@ mod providers;
 
 pub(super) use accounts::remove as remove_account;
 
-use super::call::{Answer, Call};
+use super::route::Methods;
 use super::state::Life;
 use crate::clock::SimTime;
 use std::time::Duration;
-
-type Methods = &'static [(
-    &'static str,
-    &'static str,
-    &'static str,
-    fn(&mut Call<'_, '_>) -> Answer,
-)];
 
 /// How long what was deleted can be brought back, and its id stays taken.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);

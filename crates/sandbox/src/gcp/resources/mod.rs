@@ -14,14 +14,8 @@ pub(super) use usage::service_title;
 
 use super::call::{Answer, Call};
 use super::error::Refusal;
+use super::route::Methods;
 use serde_json::{Value, json};
-
-type Methods = &'static [(
-    &'static str,
-    &'static str,
-    &'static str,
-    fn(&mut Call<'_, '_>) -> Answer,
-)];
 
 pub(super) const MANAGER: Methods = &[
     (

@@ -8,18 +8,12 @@ mod sts;
 pub(super) use oauth::self_signed;
 pub(super) use sts::{issuer_to_ask, mapped_attribute, pool_project};
 
-use super::call::{Answer, Call};
 use super::error::Refusal;
+use super::route::Methods;
 use super::state::{ServiceAccount, State, Token};
 use crate::clock::WallTime;
+use crate::jwt::{ALGORITHM, Unverified};
 use std::time::Duration;
-
-type Methods = &'static [(
-    &'static str,
-    &'static str,
-    &'static str,
-    fn(&mut Call<'_, '_>) -> Answer,
-)];
 
 pub(super) const OAUTH2: Methods = &[("POST", "token", "oauth2.token", oauth::token)];
 
@@ -70,6 +64,16 @@ fn issue(state: &mut State, holder: Holder, now: WallTime, lifetime: Duration) -
         },
     );
     token
+}
+
+/// Takes a token apart, if it is of the only algorithm that is ever accepted.
+fn read(token: &str) -> Result<Unverified, String> {
+    let unverified = Unverified::read(token).map_err(|error| error.to_string())?;
+    if unverified.algorithm() == ALGORITHM {
+        Ok(unverified)
+    } else {
+        Err(format!("the token's algorithm is not {ALGORITHM}"))
+    }
 }
 
 /// The instant between which a token's `iat` and `exp` must lie around now.

@@ -1,12 +1,14 @@
 //! A service account's own signature: exchanged at the token endpoint, or used
 //! as the credential itself.
 
-use super::{HOUR, Holder, invalid_grant, issue, timely};
+use super::{HOUR, Holder, invalid_grant, issue, read, timely};
 use crate::gcp::access::Caller;
 use crate::gcp::call::{Answer, Call};
 use crate::gcp::error::Refusal;
-use crate::gcp::jwt::Unverified;
 use crate::gcp::state::{ServiceAccount, State};
+use crate::jwt::Unverified;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -28,7 +30,7 @@ pub(super) fn token(call: &mut Call<'_, '_>) -> Answer {
             format!("Invalid grant_type: {}", call.text("/grant_type")),
         ));
     }
-    let unverified = Unverified::parse(call.text("/assertion"))
+    let unverified = read(call.text("/assertion"))
         .map_err(|error| invalid_grant(format!("Invalid JWT: {error}")))?;
     let account = verified(call.state(), &unverified).map_err(invalid_grant)?;
     // From here on, the claims are the account's own words.
@@ -38,10 +40,10 @@ pub(super) fn token(call: &mut Call<'_, '_>) -> Answer {
         call.at.wall,
     )
     .map_err(invalid_grant)?;
-    if !AUDIENCES.contains(&unverified.claim("aud")) {
+    if !AUDIENCES.contains(&unverified.text("aud")) {
         return Err(invalid_grant("Invalid JWT: Failed audience check."));
     }
-    let subject = unverified.claim("sub");
+    let subject = unverified.text("sub");
     if !subject.is_empty() && subject != account.email {
         return Err(Refusal::oauth(
             401,
@@ -50,7 +52,7 @@ pub(super) fn token(call: &mut Call<'_, '_>) -> Answer {
              authorized for any of the scopes requested.",
         ));
     }
-    if unverified.claim("scope").is_empty() {
+    if unverified.text("scope").is_empty() {
         return Err(Refusal::oauth(
             400,
             "invalid_scope",
@@ -66,15 +68,17 @@ pub(super) fn token(call: &mut Call<'_, '_>) -> Answer {
 /// The account that signed a token with one of its keys.
 fn verified<'s>(state: &'s State, unverified: &Unverified) -> Result<&'s ServiceAccount, String> {
     let (_, account) = state
-        .account(unverified.claim("iss"))
+        .account(unverified.text("iss"))
         .ok_or("Invalid grant: account not found")?;
     if account.disabled {
         return Err("Invalid grant: account disabled".to_owned());
     }
     let signed = account.keys.iter().any(|(id, key)| {
         !key.disabled
-            && unverified.kid.as_ref().is_none_or(|kid| kid == id)
-            && unverified.verified_by_key(&key.public)
+            && unverified.key_id().is_none_or(|kid| kid == id)
+            && STANDARD
+                .decode(&key.public)
+                .is_ok_and(|public| unverified.signed_by_der(&public))
     });
     if signed {
         Ok(account)
@@ -86,7 +90,7 @@ fn verified<'s>(state: &'s State, unverified: &Unverified) -> Result<&'s Service
 /// A JWT that a service account signed for one API, used without an exchange
 /// (Google docs: "Service account authorization without OAuth").
 pub(in crate::gcp) fn self_signed(call: &Call<'_, '_>, token: &str) -> Option<Caller> {
-    let unverified = Unverified::parse(token).ok()?;
+    let unverified = read(token).ok()?;
     let account = verified(call.state(), &unverified).ok()?;
     timely(
         unverified.seconds("iat"),
@@ -94,9 +98,9 @@ pub(in crate::gcp) fn self_signed(call: &Call<'_, '_>, token: &str) -> Option<Ca
         call.at.wall,
     )
     .ok()?;
-    let audience = unverified.claim("aud").trim_end_matches('/');
+    let audience = unverified.text("aud").trim_end_matches('/');
     let meant = audience == format!("https://{}.googleapis.com", call.service)
-        || !unverified.claim("scope").is_empty();
-    (meant && unverified.claim("sub") == account.email)
+        || !unverified.text("scope").is_empty();
+    (meant && unverified.text("sub") == account.email)
         .then(|| Caller::new(format!("serviceAccount:{}", account.email)))
 }

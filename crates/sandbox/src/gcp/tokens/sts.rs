@@ -1,11 +1,11 @@
 //! Another issuer's token for one of Google's.
 
-use super::{Holder, LEEWAY, issue};
+use super::{Holder, LEEWAY, issue, read};
 use crate::gcp::call::{Answer, Call};
 use crate::gcp::cel;
 use crate::gcp::error::Refusal;
-use crate::gcp::jwt::{Jwks, Unverified};
 use crate::gcp::state::{Life, Pool, Project, Provider, State};
+use crate::jwt::KeySet;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -141,7 +141,7 @@ fn verified(
     audience: &str,
     token: &str,
 ) -> Result<Value, Refusal> {
-    let unverified = match Unverified::parse(token) {
+    let unverified = match read(token) {
         Ok(unverified) => unverified,
         Err(error) => {
             return refuse(
@@ -150,23 +150,25 @@ fn verified(
             );
         }
     };
-    if unverified.claim("iss") != provider.issuer_uri {
+    if unverified.text("iss") != provider.issuer_uri {
         return refuse(
             "invalid_grant",
             format!(
                 "The issuer in ID Token {} does not match the expected ones: {}.",
-                unverified.claim("iss"),
+                unverified.text("iss"),
                 provider.issuer_uri
             ),
         );
     }
-    let jwks = match (&provider.jwks_json, &call.fetched) {
-        (Some(uploaded), _) => Jwks::parse(uploaded),
+    let set = match (&provider.jwks_json, &call.fetched) {
+        (Some(uploaded), _) => serde_json::from_str(uploaded)
+            .map_err(|error| error.to_string())
+            .and_then(|document| KeySet::read(&document)),
         (None, Some(fetched)) => fetched.clone(),
         (None, None) => Err("nobody asked".to_owned()),
     };
-    let jwks = match jwks {
-        Ok(jwks) => jwks,
+    let set = match set {
+        Ok(set) => set,
         Err(error) => {
             return refuse(
                 "invalid_grant",
@@ -174,17 +176,17 @@ fn verified(
             );
         }
     };
-    if !unverified.verified_by(&jwks) {
+    let signed = match unverified.key_id() {
+        Some(id) => set.named(id).any(|key| unverified.signed_by(key)),
+        None => set.keys().iter().any(|key| unverified.signed_by(key)),
+    };
+    if !signed {
         return refuse(
             "invalid_grant",
             "Invalid ID Token signature: the token is not signed by a key of the issuer.",
         );
     }
-    let audiences: Vec<&str> = match &unverified.claims["aud"] {
-        Value::String(audience) => vec![audience],
-        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
+    let audiences = unverified.audiences();
     let expected = |is: &str| {
         if provider.allowed_audiences.is_empty() {
             // The provider's full name, with or without its scheme.
