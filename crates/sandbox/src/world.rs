@@ -41,12 +41,14 @@ pub struct World {
     pub keys: BTreeMap<String, AdministratorKey>,
     /// Sessions issued by STS, by access key id.
     pub sessions: BTreeMap<String, iam::Session>,
-    /// Where the documents of token issuers are served, by canonical URL.
+    /// Where the documents of token issuers are served, for every cloud, by
+    /// canonical URL without a trailing slash.
     #[serde(default)]
     pub issuers: BTreeMap<String, String>,
     /// Objects served as from a bucket, by `bucket/key`.
     pub templates: BTreeMap<String, String>,
     /// Google Cloud: its projects and what is in them.
+    #[serde(default)]
     pub(crate) gcp: gcp::State,
     #[serde(default)]
     pub azure: azure::Cloud,
@@ -150,8 +152,11 @@ impl World {
     pub(crate) fn resume(&mut self, config: &Config) {
         self.clock.set_speed(config.speed);
         self.iam_lag = config.iam_lag;
-        let wall = self.clock.wall();
-        self.azure.populate(config.customers, wall);
+        // A snapshot may be older than a cloud.
+        let customers = self.accounts.len().saturating_sub(1);
+        let (wall, now) = (self.clock.wall(), self.clock.now());
+        self.gcp.populate(self.seed, customers, now);
+        self.azure.populate(self.seed, customers, wall);
     }
 
     pub fn now(&self) -> SimTime {

@@ -3,7 +3,7 @@
 mod support;
 
 use landfall_sandbox::{Config, StartError, start};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 use support::{Sandbox, allow};
@@ -103,6 +103,39 @@ async fn the_moved_clock_and_pending_faults_survive() {
         other.iam(&other.customer(), "ListRoles", &[]).await.code(),
         "Throttling"
     );
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_older_than_a_cloud_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cloud.json");
+    let config = Config {
+        customers: 3,
+        seed: 7,
+        ..config(&file)
+    };
+    let sandbox = Sandbox::new(config.clone()).await;
+    let before = sandbox.running.ready.clone();
+    sandbox.running.shutdown().await;
+    let mut snapshot: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let world = snapshot["world"].as_object_mut().unwrap();
+    assert!(world.remove("gcp").is_some() && world.remove("azure").is_some());
+    std::fs::write(&file, snapshot.to_string()).unwrap();
+    // What the snapshot says of its world counts, not the command line.
+    let resumed = Sandbox::new(Config {
+        customers: 1,
+        seed: 1,
+        ..config
+    })
+    .await;
+    let after = &resumed.running.ready;
+    let names = |ready: &Value| {
+        let all = ready["gcp"]["projects"].as_array().unwrap();
+        all.iter().map(|one| one["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(after), names(&before));
+    assert_eq!(names(after).len(), 4);
+    assert_eq!(after["azure"]["tenants"], before["azure"]["tenants"]);
 }
 
 #[tokio::test]

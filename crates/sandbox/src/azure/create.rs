@@ -35,20 +35,18 @@ pub(super) fn secret_text(rng: &mut Rng) -> String {
 impl Cloud {
     /// One operator and `customers` customers, each with a subscription.
     pub(crate) fn create(seed: u64, customers: usize, now: Instant) -> Self {
-        let mut cloud = Self {
-            rng: Some(Rng::seeded_for(seed, "azure")),
-            ..Self::default()
-        };
-        cloud.populate(customers, now);
+        let mut cloud = Self::default();
+        cloud.populate(seed, customers, now);
         cloud
     }
 
     /// Fills a cloud that has no tenants: a new one, or a snapshot from before
     /// there was an Azure.
-    pub(crate) fn populate(&mut self, customers: usize, now: Instant) {
+    pub(crate) fn populate(&mut self, seed: u64, customers: usize, now: Instant) {
         if !self.tenants.is_empty() {
             return;
         }
+        self.rng = Some(Rng::seeded_for(seed, "azure"));
         self.add_tenant(AccountRole::Operator, "Operator", "operator", now);
         for number in 1..=customers {
             let name = format!("Customer {number}");
