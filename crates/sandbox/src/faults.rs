@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FaultKind {
-    /// The operation ends FAILED with this handler error code, nothing made.
+    /// The operation ends FAILED with this handler error code, nothing made;
+    /// a call of Google Cloud or Azure is refused with it.
     Fail {
         #[serde(default = "default_code")]
         code: String,

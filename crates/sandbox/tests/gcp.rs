@@ -421,6 +421,33 @@ async fn a_new_account_of_an_old_address_inherits_nothing() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_was_asked_for_comes_in_the_endpoints_form() {
+    let google = Google::plain().await;
+    let place = google.place(1);
+    let fail = async |service: &str, code: &str| {
+        let service = format!("{service}.googleapis.com");
+        let fault = json!({ "kind": "fail", "code": code, "message": "not today",
+            "match": { "service": service } });
+        google.admin("faults", fault).await;
+    };
+    let path = format!("v3/projects/{}", place.id);
+    fail("cloudresourcemanager", "UNAVAILABLE").await;
+    let said = google
+        .get(&place.token, "cloudresourcemanager", &path)
+        .await;
+    assert_eq!((said.status, said.code().as_str()), (503, "UNAVAILABLE"));
+    assert_eq!(said.message(), "not today");
+    google
+        .get(&place.token, "cloudresourcemanager", &path)
+        .await
+        .ok();
+    fail("sts", "temporarily_unavailable").await;
+    let said = google.form("sts", "v1/token", &[("grant_type", "x")]).await;
+    assert_eq!(said.body["error"], "temporarily_unavailable");
+    assert_eq!((said.status, said.message().as_str()), (400, "not today"));
+}
+
+#[tokio::test]
 async fn faults_throttling_and_the_log_work_as_for_the_other_cloud() {
     let google = Google::plain().await;
     let place = google.place(1);

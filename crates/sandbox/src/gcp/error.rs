@@ -1,6 +1,7 @@
 //! How Google says no: one JSON form for its APIs, another for its token endpoints.
 
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A refused call.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 pub(crate) struct Refusal {
     pub http: u16,
     /// A canonical code (`PERMISSION_DENIED`), or an OAuth error code.
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     pub message: String,
     pub form: Form,
 }
@@ -20,10 +21,10 @@ pub(crate) enum Form {
 }
 
 impl Refusal {
-    fn api(http: u16, status: &'static str, message: impl Into<String>) -> Self {
+    fn api(http: u16, status: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             http,
-            status,
+            status: status.into(),
             message: message.into(),
             form: Form::Api {
                 details: Vec::new(),
@@ -72,6 +73,25 @@ impl Refusal {
 
     pub fn internal() -> Self {
         Self::api(500, "INTERNAL", "Internal error encountered.")
+    }
+
+    /// A fault that a test asked for, by its canonical code (Google docs:
+    /// `google.rpc.Code`, with the HTTP status of each).
+    pub fn asked_for(code: String, message: String) -> Self {
+        let http = match code.as_str() {
+            "UNAUTHENTICATED" => 401,
+            "PERMISSION_DENIED" => 403,
+            "NOT_FOUND" => 404,
+            "ALREADY_EXISTS" | "ABORTED" => 409,
+            "RESOURCE_EXHAUSTED" => 429,
+            "CANCELLED" => 499,
+            "INTERNAL" | "UNKNOWN" | "DATA_LOSS" => 500,
+            "UNIMPLEMENTED" => 501,
+            "UNAVAILABLE" => 503,
+            "DEADLINE_EXCEEDED" => 504,
+            _ => 400,
+        };
+        Self::api(http, code, message)
     }
 
     pub fn no_such_method(method: &str, path: &str) -> Self {
@@ -161,10 +181,14 @@ impl Refusal {
     }
 
     /// A token endpoint's refusal (RFC 6749, section 5.2).
-    pub fn oauth(http: u16, error: &'static str, description: impl Into<String>) -> Self {
+    pub fn oauth(
+        http: u16,
+        error: impl Into<Cow<'static, str>>,
+        description: impl Into<String>,
+    ) -> Self {
         Self {
             http,
-            status: error,
+            status: error.into(),
             message: description.into(),
             form: Form::OAuth,
         }

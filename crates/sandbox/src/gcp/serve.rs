@@ -35,7 +35,7 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Captured) -> Option<Re
     let (status, body) = match &outcome {
         Ok(body) => (200, body.clone()),
         Err(refusal) => {
-            entry.error = Some(refusal.status.to_owned());
+            entry.error = Some(refusal.status.to_string());
             (refusal.http, refusal.body())
         }
     };
@@ -114,34 +114,44 @@ async fn act(shared: &Arc<Shared>, request: &Captured, entry: &mut Entry) -> (An
         call.world.faults.take(&probe, wanted)
     };
     let before = probe(&mut call, &|kind| {
-        matches!(kind, FaultKind::Http500 | FaultKind::Throttle)
+        matches!(
+            kind,
+            FaultKind::Http500 | FaultKind::Throttle | FaultKind::Fail { .. }
+        )
     });
     let luck = match before {
+        Some(FaultKind::Fail { code, message }) => {
+            entry.fault = Some("fail".to_owned());
+            return (Err(asked_for(route, code, message)), false);
+        }
         Some(FaultKind::Throttle) => Luck::Throttled,
         Some(_) => Luck::ServerError,
         None => shared.luck(),
     };
-    let outcome = match luck {
-        Luck::Good => on(&call, route, request).and_then(|()| (route.handle)(&mut call)),
-        Luck::Throttled => Err(Refusal::throttled(service)),
-        Luck::ServerError => Err(Refusal::internal()),
+    let (outcome, fault) = match luck {
+        Luck::Good => {
+            let outcome = on(&call, route, request).and_then(|()| (route.handle)(&mut call));
+            (outcome, None)
+        }
+        Luck::Throttled => (Err(Refusal::throttled(service)), Some("throttle")),
+        Luck::ServerError => (Err(Refusal::internal()), Some("http_500")),
     };
-    if luck != Luck::Good {
-        entry.fault = Some(
-            if luck == Luck::Throttled {
-                "throttle"
-            } else {
-                "http_500"
-            }
-            .to_owned(),
-        );
-    }
+    entry.fault = fault.map(str::to_owned);
     let lost =
         outcome.is_ok() && probe(&mut call, &|kind| *kind == FaultKind::LostAnswer).is_some();
     if lost {
         entry.fault = Some("lost_answer".to_owned());
     }
     (outcome, lost)
+}
+
+/// A token endpoint has its own form of refusal.
+fn asked_for(route: &Route, code: String, message: Option<String>) -> Refusal {
+    let message = message.unwrap_or_else(|| "A fault that was asked for.".to_owned());
+    match route.who {
+        Who::Anyone => Refusal::oauth(400, code, message),
+        Who::Authenticated => Refusal::asked_for(code, message),
+    }
 }
 
 /// What a change needs to know about when it happens.
