@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::sync::Arc;
 
-fn foreign(session: &Session) -> Response {
+pub(super) fn foreign(session: &Session) -> Response {
     let html = "<div class=\"card error\" id=\"error\" role=\"alert\">This form did not come from \
                 this page in this browser. Open it again.</div>";
     respond(session, StatusCode::FORBIDDEN, page("Refused", None, html))

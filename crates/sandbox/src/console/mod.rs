@@ -1,5 +1,5 @@
-//! A console page that stands in for AWS's, as far as CloudFormation's
-//! quick-create links and deleting a stack go.
+//! Console pages that stand in for AWS's, as far as CloudFormation's
+//! quick-create links and deleting a stack go, and for a project's in Google's.
 //!
 //! Whoever can reach loopback is the administrator of whichever account they
 //! pick: that is the simulation. Even so, every page escapes what it shows, and
@@ -8,6 +8,7 @@
 
 mod actions;
 mod form;
+mod google;
 pub(crate) mod html;
 mod pages;
 mod session;
@@ -41,6 +42,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/console/cloudformation/stacks/delete",
             post(actions::delete),
         )
+        .route("/console/gcp", get(google::home))
+        .route("/console/gcp/keys/create", post(google::create_key))
+        .route("/console/gcp/accounts/delete", post(google::delete_account))
+        .route("/console/gcp/pools/delete", post(google::delete_pool))
         .layer(map_response(secured))
         .with_state(shared)
 }

@@ -83,7 +83,8 @@ fn header(world: &World, session: &Session, title: &str, path: &str, carried: &F
         &mut html,
         format_args!(
             "<p class=\"hint\">CloudFormation, region <strong id=\"region\">{}</strong>, as the \
-             account's administrator. <a href=\"{}\">All stacks</a></p>",
+             account's administrator. <a href=\"{}\">All stacks</a> \
+             <a href=\"/console/gcp\">Google Cloud</a></p>",
             e(&session.region),
             e(link(
                 "home",

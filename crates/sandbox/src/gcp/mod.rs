@@ -9,6 +9,7 @@ mod access;
 mod admin;
 mod call;
 mod cel;
+mod console;
 mod error;
 mod iam;
 mod policy;
@@ -20,6 +21,8 @@ mod state;
 mod tokens;
 
 pub(crate) use admin::router as admin_router;
+pub(crate) use console::{ask, projects};
+pub(crate) use error::Refusal;
 pub(crate) use serve::answer;
 pub(crate) use state::State;
 
@@ -58,7 +61,7 @@ pub(crate) fn ready(world: &World, endpoint: &str) -> Value {
         .collect();
     json!({
         "endpoint_template": format!("{endpoint}/gcp/{{service}}"),
-        "console_url": format!("{endpoint}/console"),
+        "console_url": format!("{endpoint}/console/gcp"),
         "admin_url": format!("{endpoint}/_sandbox/gcp"),
         "projects": projects,
     })
