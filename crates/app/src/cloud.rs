@@ -80,6 +80,14 @@ pub(crate) async fn availability(connector: &dyn Connector) -> Availability {
 }
 
 impl Silence {
+    /// What the account, or the way to it, said.
+    pub(crate) fn heard(&self) -> Option<String> {
+        match self {
+            Self::Refused(failure) => Some(failure.to_string()),
+            Self::Unreachable | Self::Paused(_) => None,
+        }
+    }
+
     /// In words a user may read. `what` is what was asked for: "listing the
     /// regions of 123456789012".
     pub(crate) fn into_error(self, what: &str) -> Error {

@@ -1,4 +1,4 @@
-use super::{complete, fenced_is_fine, kept, patience::PATIENCE};
+use super::{complete, fenced_is_fine, kept};
 use crate::{App, audit, cloud::Silence, connections, retained};
 use landfall_engine::Destroy;
 use landfall_model::{
@@ -19,10 +19,10 @@ use std::sync::Arc;
 
 pub(super) async fn drive(app: &App, lease: &Lease, id: &RetainedId) -> Result<()> {
     let retained = retained::find(app, &lease.organization_id, id).await?;
-    let State::Destroying { approval, .. } = &retained.state else {
+    let State::Destroying { .. } = &retained.state else {
+        app.silences.end(retained.id.as_str());
         return complete(app, lease).await;
     };
-    let approved_at = approval.at;
     let approved = match ApprovedDestruction::from_stored(retained.clone()) {
         Ok(approved) => approved,
         // The database was edited: nobody said yes to this.
@@ -39,9 +39,10 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: &RetainedId) -> Result<(
     let driver = match driver {
         Ok(driver) => driver,
         Err(silence) => {
-            return wait_or_give_up(app, lease, retained, approved_at, silence).await;
+            return wait_or_give_up(app, lease, retained, silence).await;
         }
     };
+    app.silences.end(retained.id.as_str());
     let destroy = Destroy {
         approved,
         lease: lease.clone(),
@@ -93,26 +94,27 @@ async fn wait_or_give_up(
     app: &App,
     lease: &Lease,
     retained: Retained,
-    approved_at: Timestamp,
     silence: Silence,
 ) -> Result<()> {
-    let patient = app.now().millis_since(approved_at) < PATIENCE;
-    match silence {
-        Silence::Refused(failure) if !failure.kind.is_retryable() || !patient => {
-            connections::after_failure(app, &lease.organization_id, &retained.connection_id)
-                .await?;
-            give_up(app, lease, retained, failure).await
-        }
-        Silence::Unreachable | Silence::Paused(_) if !patient => {
-            let failure = Failure::new(
-                FailureKind::Unavailable,
-                "NoAnswer",
-                "the account did not answer for half an hour",
-            );
-            give_up(app, lease, retained, failure).await
-        }
-        silence => Err(silence.into_error("assuming the reaper")),
+    if let Silence::Refused(failure) = &silence
+        && !failure.kind.is_retryable()
+    {
+        let failure = failure.clone();
+        connections::after_failure(app, &lease.organization_id, &retained.connection_id).await?;
+        return give_up(app, lease, retained, failure).await;
     }
+    let now = app.now();
+    let wait = app
+        .silences
+        .go_on(retained.id.as_str(), now, silence.heard());
+    let error = silence.into_error("assuming the reaper");
+    if !wait.is_too_long(now) {
+        return Err(error);
+    }
+    let said = wait.heard.unwrap_or_else(|| error.to_string());
+    let why = format!("the account could not be used for half an hour: {said}");
+    let failure = Failure::new(FailureKind::Unavailable, "NoAnswer", why);
+    give_up(app, lease, retained, failure).await
 }
 
 /// The audit entry of the end, in the transaction that ends it.
@@ -171,5 +173,10 @@ async fn give_up(app: &App, lease: &Lease, mut retained: Retained, failure: Fail
             lease: lease.clone(),
         },
     ];
-    fenced_is_fine(app.store.commit(writes).await)
+    let ended = app.store.commit(writes).await;
+    if ended.is_ok() {
+        // Approved again, it waits anew.
+        app.silences.end(retained.id.as_str());
+    }
+    fenced_is_fine(ended)
 }

@@ -1,4 +1,4 @@
-use landfall_model::{Timestamp, id::RolloutId};
+use landfall_model::Timestamp;
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -6,13 +6,14 @@ use std::{
 
 /// How long approved work waits for an account that does not answer. An
 /// approval is for now, not for whenever the account comes back.
-pub(super) const PATIENCE: i64 = 30 * 60 * 1000;
+const PATIENCE: i64 = 30 * 60 * 1000;
 
-/// Since when the accounts of rollouts have been silent. Kept in memory: a
+/// Since when the accounts of rollouts and destructions have been silent, by
+/// their ids. Kept in memory: a
 /// server that was down for an hour has not waited for anybody.
 #[derive(Default)]
 pub(crate) struct Silences {
-    waits: Mutex<HashMap<RolloutId, Wait>>,
+    waits: Mutex<HashMap<String, Wait>>,
 }
 
 #[derive(Clone)]
@@ -29,11 +30,11 @@ impl Wait {
 }
 
 impl Silences {
-    pub(super) fn go_on(&self, rollout: &RolloutId, now: Timestamp, heard: Option<String>) -> Wait {
+    pub(super) fn go_on(&self, work: &str, now: Timestamp, heard: Option<String>) -> Wait {
         let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that ended in another process.
         waits.retain(|_, wait| now.millis_since(wait.since) < 2 * PATIENCE);
-        let wait = waits.entry(rollout.clone()).or_insert(Wait {
+        let wait = waits.entry(work.to_owned()).or_insert(Wait {
             since: now,
             heard: None,
         });
@@ -43,8 +44,8 @@ impl Silences {
         wait.clone()
     }
 
-    pub(super) fn end(&self, rollout: &RolloutId) {
+    pub(super) fn end(&self, work: &str) {
         let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.remove(rollout);
+        waits.remove(work);
     }
 }

@@ -21,7 +21,7 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: &RolloutId) -> Result<()
     let organization = &lease.organization_id;
     let rollout = rollouts::find(app, organization, id).await?;
     if rollout.state.is_over() {
-        app.silences.end(id);
+        app.silences.end(id.as_str());
         return complete(app, lease).await;
     }
     let environment = app
@@ -50,7 +50,7 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: &RolloutId) -> Result<()
         }
         Err(silence) => return wait_or_give_up(app, lease, &rollout, silence).await,
     };
-    app.silences.end(id);
+    app.silences.end(id.as_str());
     let site = Site {
         account_id: connection.account_id.to_string(),
         region: environment.region.clone(),
@@ -86,11 +86,8 @@ async fn wait_or_give_up(
     silence: Silence,
 ) -> Result<()> {
     let now = app.now();
-    let heard = match &silence {
-        Silence::Refused(failure) => Some(failure.to_string()),
-        Silence::Unreachable | Silence::Paused(_) => None,
-    };
-    let wait = app.silences.go_on(&rollout.id, now, heard);
+    let heard = silence.heard();
+    let wait = app.silences.go_on(rollout.id.as_str(), now, heard);
     let canceling = matches!(rollout.state, State::Canceling { .. });
     let error = silence.into_error("assuming the provisioner");
     if !canceling && !wait.is_too_long(now) {
@@ -199,7 +196,7 @@ async fn give_up(app: &App, lease: &Lease, rollout: &Rollout, why: &str) -> Resu
         }
         Ok(()) => {
             // A resumed rollout waits anew.
-            app.silences.end(&rollout.id);
+            app.silences.end(rollout.id.as_str());
             Ok(())
         }
         ended => fenced_is_fine(ended),

@@ -2,7 +2,7 @@ use landfall_model::{Clock, Entropy, Timestamp};
 use std::{
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -41,11 +41,26 @@ impl Clock for Hand {
 }
 
 /// A thousand times as fast as the machine's.
-pub struct Swift(Instant);
+pub struct Swift {
+    started: Instant,
+    /// Milliseconds that were passed over.
+    skipped: AtomicI64,
+}
 
 impl Default for Swift {
     fn default() -> Self {
-        Self(Instant::now())
+        Self {
+            started: Instant::now(),
+            skipped: AtomicI64::new(0),
+        }
+    }
+}
+
+impl Swift {
+    /// So much later, at once.
+    pub fn skip(&self, duration: Duration) {
+        let millis = i64::try_from(duration.as_millis()).unwrap();
+        self.skipped.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
@@ -54,8 +69,10 @@ const SPEED: u32 = 1000;
 #[async_trait::async_trait]
 impl Clock for Swift {
     fn now(&self) -> Timestamp {
-        let passed = self.0.elapsed() * SPEED;
-        Timestamp::from_millis(START).plus_millis(i64::try_from(passed.as_millis()).unwrap())
+        let passed = self.started.elapsed() * SPEED;
+        Timestamp::from_millis(START)
+            .plus_millis(i64::try_from(passed.as_millis()).unwrap())
+            .plus_millis(self.skipped.load(Ordering::SeqCst))
     }
 
     async fn sleep(&self, duration: Duration) {

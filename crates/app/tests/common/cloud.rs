@@ -33,6 +33,8 @@ struct State {
     silent: Vec<String>,
     /// `provisioner` refuses with this after so many more calls.
     refusal: Option<(u32, Failure)>,
+    /// `reaper` refuses with this.
+    no_reaper: Option<Failure>,
     /// The server's own identity is refused with this.
     no_identity: Option<Failure>,
     /// Reads and lists fail with this.
@@ -64,6 +66,7 @@ impl Default for FakeCloud {
             ],
             silent: vec![],
             refusal: None,
+            no_reaper: None,
             no_identity: None,
             unreadable: None,
             resources: BTreeMap::new(),
@@ -122,6 +125,10 @@ impl FakeCloud {
 
     pub fn accepts_the_provisioner(&self) {
         self.lock().refusal = None;
+    }
+
+    pub fn refuses_the_reaper(&self, failure: Option<Failure>) {
+        self.lock().no_reaper = failure;
     }
 
     pub fn refuses_the_server(&self, failure: Failure) {
@@ -288,6 +295,9 @@ impl Connector for FakeCloud {
         session_policy: &Value,
     ) -> Result<Arc<dyn Driver>, Failure> {
         self.answer("reaper", connection).await;
+        if let Some(failure) = &self.lock().no_reaper {
+            return Err(failure.clone());
+        }
         let policy = session_policy.to_string();
         assert!(
             policy.len() <= 2048,

@@ -1,10 +1,10 @@
 //! Whole runs: use cases, worker, engine and store together.
 
 use crate::common::{
-    FakeCloud, Swift, application, assemble, connected, environment, eventually, tenant,
+    FakeCloud, Seeded, Swift, application, assemble, connected, environment, eventually, tenant,
 };
 use landfall_app::{
-    App, Settings, audit, environments,
+    App, Parts, Settings, audit, environments,
     hub::Notice,
     plans,
     retained::{self, TypedName},
@@ -16,6 +16,7 @@ use landfall_model::{
     environment::ApprovalPolicy,
     retained::{Retained, State},
     rollout,
+    store::Store,
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ struct Deployed {
     cloud: Arc<FakeCloud>,
     actor: landfall_app::Actor,
     environment: landfall_model::environment::Environment,
+    clock: Arc<Swift>,
+    store: Arc<dyn Store>,
     shutdown: CancellationToken,
     worker: tokio::task::JoinHandle<()>,
 }
@@ -33,7 +36,8 @@ async fn working() -> Deployed {
     let mut settings = Settings::default();
     settings.worker.poll = Duration::from_millis(1);
     settings.deployment_url = Some("http://127.0.0.1:9/{host}".to_owned());
-    let (app, _, cloud) = assemble(settings, Arc::new(Swift::default())).await;
+    let clock = Arc::new(Swift::default());
+    let (app, store, cloud) = assemble(settings, clock.clone()).await;
     let shutdown = CancellationToken::new();
     let worker = tokio::spawn(worker::run(app.clone(), shutdown.clone()));
     let actor = tenant(&app, "Acme").await.admin.actor;
@@ -45,6 +49,8 @@ async fn working() -> Deployed {
         cloud,
         actor,
         environment: view.environment,
+        clock,
+        store,
         shutdown,
         worker,
     }
@@ -219,5 +225,65 @@ async fn a_rollout_that_cannot_begin_fails_says_why_and_can_be_resumed() {
         matches!(rollout.state, rollout::State::Succeeded { .. })
     })
     .await;
+    shop.stop().await;
+}
+
+/// Nobody waited while the server was down, and the account may hiccup when it
+/// comes back: what was approved is not given up for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destruction_that_was_approved_before_a_long_outage_waits_for_the_account() {
+    let mut shop = working().await;
+    shop.deploy().await;
+    environments::delete(&shop.app, &shop.actor, &shop.environment.id)
+        .await
+        .unwrap();
+    let list = retained::list(&shop.app, &shop.actor, false).await.unwrap();
+    let group = list
+        .iter()
+        .find(|one| one.type_name == "AWS::Logs::LogGroup")
+        .unwrap();
+    let silent = Failure::new(FailureKind::Unavailable, "NoAnswer", "connection refused");
+    shop.cloud.refuses_the_reaper(Some(silent));
+    let typed = TypedName {
+        typed_name: group.typed_name().to_owned(),
+    };
+    retained::destroy(&shop.app, &shop.actor, &group.id, typed)
+        .await
+        .unwrap();
+    eventually("the worker asks", async || shop.cloud.count("reaper ") > 0).await;
+
+    shop.shutdown.cancel();
+    shop.worker.await.unwrap();
+    shop.clock.skip(Duration::from_secs(37 * 3600));
+    let again = shop.cloud.count("reaper ");
+    shop.app = App::new(Parts {
+        store: shop.store.clone(),
+        clock: shop.clock.clone(),
+        entropy: Arc::new(Seeded::default()),
+        connectors: vec![shop.cloud.clone()],
+        settings: shop.app.settings().clone(),
+    });
+    shop.shutdown = CancellationToken::new();
+    shop.worker = tokio::spawn(worker::run(shop.app.clone(), shop.shutdown.clone()));
+    eventually("the worker asks again", async || {
+        shop.cloud.count("reaper ") > again
+    })
+    .await;
+    shop.cloud.refuses_the_reaper(None);
+    eventually("the destruction ends", async || {
+        let one = retained::show(&shop.app, &shop.actor, &group.id)
+            .await
+            .unwrap();
+        !matches!(one.state, State::Destroying { .. })
+    })
+    .await;
+    let ended = retained::show(&shop.app, &shop.actor, &group.id)
+        .await
+        .unwrap();
+    assert!(
+        matches!(ended.state, State::Destroyed { .. }),
+        "{:?}",
+        ended.state
+    );
     shop.stop().await;
 }
