@@ -41,11 +41,7 @@ fn pick<T>(
 pub async fn connection(client: &Client, name: &str) -> Result<Connection> {
     let all: Vec<Connection> = client.list("/connections").await?;
     pick("connection", name, all, |one| {
-        vec![
-            one.id.to_string(),
-            one.name.clone(),
-            one.account_id.to_string(),
-        ]
+        vec![one.id.to_string(), one.name.clone(), one.scope().to_owned()]
     })
 }
 

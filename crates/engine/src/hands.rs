@@ -237,7 +237,7 @@ impl Eyes {
             engine: engine.clone(),
             caller: Caller {
                 connection_id: connection.id.clone(),
-                account_id: connection.account_id.to_string(),
+                account_id: connection.scope().to_owned(),
                 region: region.to_owned(),
                 party: party.to_owned(),
             },

@@ -3,6 +3,7 @@
 mod clock;
 mod commands;
 mod config;
+mod connectors;
 mod keeping;
 #[cfg(debug_assertions)]
 mod kill_switch;

@@ -1,10 +1,9 @@
 //! The server: store, clouds, use cases, API, pages and workers put together.
 
-use crate::{clock::SystemClock, config::Config, keeping, secret_file};
+use crate::{clock::SystemClock, config::Config, connectors, keeping, secret_file};
 use anyhow::Context as _;
 use axum::Router;
 use landfall_app::{App, Parts, Settings, organizations, worker};
-use landfall_aws::AwsConnector;
 use landfall_issuer::KeyIssuer;
 use landfall_model::{connector::Connector, entropy::SystemEntropy, store::Store};
 use secrecy::{ExposeSecret, SecretString};
@@ -26,8 +25,8 @@ const SHORTEST_RETRY: Duration = Duration::from_millis(10);
 pub struct Server {
     /// `http://127.0.0.1:7070`, as this machine reaches it.
     pub url: String,
-    /// The same connector that the server uses.
-    pub connector: Arc<AwsConnector>,
+    /// The same connectors that the server uses.
+    pub connectors: Vec<Arc<dyn Connector>>,
     pub app: Arc<App>,
     /// Where the admin token was written, on the first start only.
     pub first_token: Option<PathBuf>,
@@ -72,19 +71,11 @@ fn app_on(config: &Config, store: Arc<dyn Store>, connectors: Vec<Arc<dyn Connec
 
 /// Starts a server.
 pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
-    let connector = Arc::new(
-        AwsConnector::assume_role(
-            config.clouds.aws.clone(),
-            Arc::new(SystemClock),
-            Arc::new(SystemEntropy),
-        )
-        .await
-        .context("cannot use [clouds.aws]")?,
-    );
     let store = keeping::store(config, data_dir).await?;
     let vault = keeping::vault(config, data_dir, &store).await?;
     let issuer = keeping::issuer(config, store.clone(), vault)?;
-    let app = app_on(config, store, vec![connector.clone()]);
+    let connectors = connectors::all(config, issuer.clone()).await?;
+    let app = app_on(config, store, connectors.clone());
 
     let listener = TcpListener::bind(config.listen)
         .await
@@ -111,7 +102,7 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
     ];
     Ok(Server {
         url: format!("http://{address}"),
-        connector,
+        connectors,
         app,
         first_token: founded.map(|_| token_file),
         shutdown,

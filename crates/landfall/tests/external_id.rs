@@ -3,7 +3,7 @@
 
 use landfall_model::{
     Timestamp,
-    connection::{Cloud, Connection, Method, Partition, State},
+    connection::{Aws, AwsAccess, Connection, Partition, State, Target},
     grant::ServerPrincipal,
 };
 use std::{
@@ -61,14 +61,15 @@ fn both_roles_refuse_a_missing_and_a_wrong_external_id() {
         id: id("con").parse().unwrap(),
         organization_id: id("org").parse().unwrap(),
         name: "customer".into(),
-        cloud: Cloud::Aws,
-        method: Method::AssumeRole,
-        account_id: account(&ready, "customer")["id"]
-            .as_str()
-            .unwrap()
-            .parse()
-            .unwrap(),
-        partition: Partition::Aws,
+        target: Target::Aws(Aws {
+            account_id: account(&ready, "customer")["id"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap(),
+            partition: Partition::Aws,
+            access: AwsAccess::AssumeRole,
+        }),
         external_id: "lf-0123456789abcdef0123456789abcdef".into(),
         regions: Vec::new(),
         default_region: None,
@@ -84,7 +85,7 @@ fn both_roles_refuse_a_missing_and_a_wrong_external_id() {
     let principal = ServerPrincipal::Aws {
         arn: operator["principal_arn"].as_str().unwrap().to_owned(),
     };
-    let spec = landfall_plan::policy::aws::grant(&connection, &principal).unwrap();
+    let spec = landfall_plan::policy::aws::grant(connection.aws().unwrap(), &principal).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let sandbox_file = folder.path().join("sandbox.json");

@@ -1,182 +1,22 @@
 //! Our access, by one method, to one scope of a cloud.
 
+mod aws;
+mod azure;
+mod gcp;
+mod target;
+
+pub use aws::{AccountId, Aws, AwsAccess, AwsConnection, InvalidAccountId, Partition};
+pub use azure::{Azure, AzureAccess, AzureConnection, Guid, InvalidGuid};
+pub use gcp::{
+    Gcp, GcpAccess, GcpConnection, InvalidProjectId, InvalidProjectNumber, ProjectId, ProjectNumber,
+};
+pub use target::{Cloud, Method, Target, WrongCloud};
+
 use crate::{
     Timestamp,
     id::{ConnectionId, OrganizationId},
 };
 use serde::{Deserialize, Serialize};
-
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cloud {
-    Aws,
-}
-
-impl Cloud {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-        }
-    }
-}
-
-impl std::fmt::Display for Cloud {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-#[schema(as = ConnectionMethod)]
-pub enum Method {
-    AssumeRole,
-    // By a token that this server signs: nothing secret is stored anywhere.
-    Oidc,
-}
-
-impl Method {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AssumeRole => "assume-role",
-            Self::Oidc => "oidc",
-        }
-    }
-
-    pub const fn cloud(self) -> Cloud {
-        match self {
-            Self::AssumeRole | Self::Oidc => Cloud::Aws,
-        }
-    }
-
-    /// The method of a cloud that has this name.
-    pub fn parse(cloud: Cloud, name: &str) -> Option<Self> {
-        [Self::AssumeRole, Self::Oidc]
-            .into_iter()
-            .find(|method| method.cloud() == cloud && method.as_str() == name)
-    }
-}
-
-/// A part of AWS with its own accounts and endpoints (AWS docs: "Amazon
-/// Resource Names", partitions).
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
-pub enum Partition {
-    #[serde(rename = "aws")]
-    Aws,
-    #[serde(rename = "aws-us-gov")]
-    AwsUsGov,
-    #[serde(rename = "aws-cn")]
-    AwsCn,
-}
-
-impl Partition {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::AwsUsGov => "aws-us-gov",
-            Self::AwsCn => "aws-cn",
-        }
-    }
-}
-
-impl std::str::FromStr for Partition {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "aws" => Ok(Self::Aws),
-            "aws-us-gov" => Ok(Self::AwsUsGov),
-            "aws-cn" => Ok(Self::AwsCn),
-            _ => Err(()),
-        }
-    }
-}
-
-/// A 12-digit AWS account id.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "123456789012")]
-pub struct AccountId(String);
-
-#[derive(Debug, thiserror::Error)]
-#[error("an AWS account id has 12 digits, without dashes or spaces")]
-pub struct InvalidAccountId;
-
-impl AccountId {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::str::FromStr for AccountId {
-    type Err = InvalidAccountId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAccountId> {
-        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) && text != "000000000000" {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidAccountId)
-        }
-    }
-}
-
-impl TryFrom<String> for AccountId {
-    type Error = InvalidAccountId;
-
-    fn try_from(text: String) -> Result<Self, InvalidAccountId> {
-        text.parse()
-    }
-}
-
-impl From<AccountId> for String {
-    fn from(id: AccountId) -> Self {
-        id.0
-    }
-}
-
-impl std::fmt::Display for AccountId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Where a connection is in its life.
 ///
@@ -308,12 +148,14 @@ pub struct Connection {
     pub id: ConnectionId,
     pub organization_id: OrganizationId,
     pub name: String,
-    pub cloud: Cloud,
-    pub method: Method,
-    pub account_id: AccountId,
-    pub partition: Partition,
+    /// Which cloud, what of it, and how Landfall gets in. Flat on the wire:
+    /// `cloud`, `method` and the fields of both stand beside the others.
+    #[serde(flatten)]
+    pub target: Target,
     /// Made by the server, unique to this connection, never changed and never
-    /// reused. Not a secret: it protects against a confused deputy.
+    /// reused, whatever the method. Not a secret: where the customer's side
+    /// repeats it, nobody else's connection can be taken for this one (the
+    /// confused deputy).
     pub external_id: String,
     /// The regions the customer wants to use; checked against those enabled.
     pub regions: Vec<String>,
@@ -338,75 +180,165 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The names of the two roles are part of the protocol with the customer's
-    /// account; one account can hold connections of several Landfall servers
-    /// or organizations, so each has its own pair, told apart by the suffix.
-    pub fn role_suffix(&self) -> &str {
+    pub const fn cloud(&self) -> Cloud {
+        self.target.cloud()
+    }
+
+    pub const fn method(&self) -> Method {
+        self.target.method()
+    }
+
+    /// The account, project or subscription, as its cloud writes it.
+    pub fn scope(&self) -> &str {
+        self.target.scope()
+    }
+
+    /// Names in the customer's account end with it: one account can hold
+    /// connections of several Landfall servers or organizations, and each has
+    /// identities of its own.
+    pub fn suffix(&self) -> &str {
         let id = self.id.as_str();
         // A UUID v7 begins with the time: its end is what differs.
         &id[id.len().saturating_sub(8)..]
     }
 
-    pub fn provisioner_role_name(&self) -> String {
-        format!("landfall-provisioner-{}", self.role_suffix())
+    /// The `sub` of this connection's assertions.
+    pub fn subject(&self) -> String {
+        crate::issuer::subject(&self.organization_id, &self.id)
     }
 
-    pub fn reaper_role_name(&self) -> String {
-        format!("landfall-reaper-{}", self.role_suffix())
+    /// What a person wants to know of it besides its state, label and value.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = match &self.target {
+            Target::Aws(target) => {
+                let aws = AwsConnection::new(self, target);
+                let mut facts = vec![
+                    ("Account", aws.account_id().to_string()),
+                    ("Partition", aws.partition().as_str().to_owned()),
+                ];
+                match aws.access() {
+                    AwsAccess::AssumeRole => facts.push(("External id", self.external_id.clone())),
+                    AwsAccess::Oidc => facts.push(("Subject", self.subject())),
+                }
+                facts.push(("Provisioner", aws.provisioner_role_arn()));
+                if self.with_reaper {
+                    facts.push(("Reaper", aws.reaper_role_arn()));
+                }
+                facts
+            }
+            Target::Gcp(target) => {
+                let gcp = GcpConnection::new(self, target);
+                let mut facts = vec![("Project", gcp.project_id().to_string())];
+                match gcp.access() {
+                    GcpAccess::WorkloadIdentity { project_number } => {
+                        if let Some(number) = project_number {
+                            facts.push(("Project number", number.to_string()));
+                        }
+                        facts.push(("Subject", self.subject()));
+                    }
+                    GcpAccess::Impersonation { service_account } => {
+                        facts.push(("Our service account", service_account.clone()));
+                    }
+                    GcpAccess::ServiceAccountKey {
+                        service_account,
+                        key_id,
+                        ..
+                    } => {
+                        facts.push(("Service account", service_account.clone()));
+                        facts.push(("Key id", key_id.clone()));
+                    }
+                }
+                facts.push(("Provisioner", gcp.service_account_email("provisioner")));
+                if self.with_reaper {
+                    facts.push(("Reaper", gcp.service_account_email("reaper")));
+                }
+                facts
+            }
+            Target::Azure(target) => {
+                let azure = AzureConnection::new(self, target);
+                let mut facts = vec![
+                    ("Subscription", azure.subscription_id().to_string()),
+                    ("Tenant", azure.tenant_id().to_string()),
+                ];
+                if let Some(client_id) = azure.client_id() {
+                    facts.push(("Client id", client_id.to_string()));
+                }
+                match azure.access() {
+                    AzureAccess::WorkloadIdentity { .. } => {
+                        facts.push(("Subject", self.subject()));
+                    }
+                    AzureAccess::ClientSecret {
+                        secret_expires_at: Some(at),
+                        ..
+                    } => facts.push(("Secret expires", at.to_string())),
+                    AzureAccess::ClientSecret { .. } | AzureAccess::AdminConsent { .. } => {}
+                }
+                facts
+            }
+        };
+        facts.push((
+            "Two keys",
+            if self.with_reaper {
+                "yes"
+            } else {
+                "the reaper was left out: Landfall prints what to delete by hand"
+            }
+            .to_owned(),
+        ));
+        facts
     }
 
-    pub fn boundary_policy_name(&self) -> String {
-        format!("landfall-boundary-{}", self.role_suffix())
+    /// What to delete in the cloud to take the grant away: `the stack …`.
+    pub fn grant_in_words(&self) -> String {
+        match &self.target {
+            Target::Aws(target) => {
+                let aws = AwsConnection::new(self, target);
+                format!("the stack {}", aws.stack_name())
+            }
+            Target::Gcp(target) => {
+                let gcp = GcpConnection::new(self, target);
+                let keyless = matches!(gcp.access(), GcpAccess::WorkloadIdentity { .. });
+                let pool = if keyless {
+                    format!(" and the workload identity pool {}", gcp.pool_id())
+                } else {
+                    String::new()
+                };
+                format!(
+                    "the service accounts landfall-…-{} of the project{pool}",
+                    self.suffix()
+                )
+            }
+            Target::Azure(_) => format!("the applications landfall-…-{}", self.suffix()),
+        }
     }
 
-    pub fn boundary_policy_arn(&self) -> String {
-        self.policy_arn(&self.boundary_policy_name())
+    pub fn aws(&self) -> Result<AwsConnection<'_>, WrongCloud> {
+        match &self.target {
+            Target::Aws(aws) => Ok(AwsConnection::new(self, aws)),
+            _ => Err(self.wrong_cloud(Cloud::Aws)),
+        }
     }
 
-    /// The `sub` of this connection's assertions: ids that never change and are
-    /// never given again, so that no other connection can be taken for it.
-    pub fn federation_subject(&self) -> String {
-        format!("landfall:{}:{}", self.organization_id, self.id)
+    pub fn gcp(&self) -> Result<GcpConnection<'_>, WrongCloud> {
+        match &self.target {
+            Target::Gcp(gcp) => Ok(GcpConnection::new(self, gcp)),
+            _ => Err(self.wrong_cloud(Cloud::Gcp)),
+        }
     }
 
-    /// The OIDC provider of the account that stands for the issuer with this
-    /// URL. An account has one per URL, whoever made it.
-    pub fn oidc_provider_arn(&self, issuer_url: &str) -> String {
-        format!(
-            "arn:{}:iam::{}:oidc-provider/{}",
-            self.partition.as_str(),
-            self.account_id,
-            issuer_url.strip_prefix("https://").unwrap_or(issuer_url)
-        )
+    pub fn azure(&self) -> Result<AzureConnection<'_>, WrongCloud> {
+        match &self.target {
+            Target::Azure(azure) => Ok(AzureConnection::new(self, azure)),
+            _ => Err(self.wrong_cloud(Cloud::Azure)),
+        }
     }
 
-    /// The stack that the quick-create link and the commands make.
-    pub fn stack_name(&self) -> String {
-        format!("landfall-{}", self.role_suffix())
-    }
-
-    pub fn role_arn(&self, role_name: &str) -> String {
-        format!(
-            "arn:{}:iam::{}:role/{role_name}",
-            self.partition.as_str(),
-            self.account_id
-        )
-    }
-
-    pub fn policy_arn(&self, policy_name: &str) -> String {
-        format!(
-            "arn:{}:iam::{}:policy/{policy_name}",
-            self.partition.as_str(),
-            self.account_id
-        )
-    }
-
-    pub fn provisioner_role_arn(&self) -> String {
-        self.role_arn(&self.provisioner_role_name())
-    }
-
-    pub fn reaper_role_arn(&self) -> String {
-        self.role_arn(&self.reaper_role_name())
+    fn wrong_cloud(&self, asked: Cloud) -> WrongCloud {
+        WrongCloud {
+            connection: self.id.clone(),
+            is: self.cloud(),
+            asked,
+        }
     }
 }
 
@@ -453,22 +385,6 @@ mod tests {
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
-    }
-
-    #[test]
-    fn account_ids_are_twelve_digits() {
-        assert!("123456789012".parse::<AccountId>().is_ok());
-        for wrong in [
-            "",
-            "12345678901",
-            "1234567890123",
-            "1234-5678-9012",
-            "12345678901a",
-            "000000000000",
-            "１２３４５６７８９０１２",
-        ] {
-            assert!(wrong.parse::<AccountId>().is_err(), "{wrong}");
-        }
     }
 
     #[test]

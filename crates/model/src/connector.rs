@@ -29,11 +29,12 @@ pub enum Availability {
 /// What a look for the grant found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detection {
-    /// Both roles can be assumed with the right external id.
+    /// Both identities let this connection in.
     Granted,
     /// One of the two can, the other cannot yet.
     Partial { missing: Identity },
-    /// Refused. AWS does not say whether a role is missing or refuses us.
+    /// Refused. The clouds do not say whether an identity is missing or refuses
+    /// us.
     Refused { evidence: String },
     /// The cloud did not answer; says nothing about the grant.
     Unreachable { evidence: String },
@@ -51,11 +52,11 @@ pub struct Region {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
     pub checks: Vec<Check>,
-    /// True when the provisioner could not be assumed at all: then nothing
-    /// else can be said, and the connection may be revoked.
+    /// True when the provisioner did not let us in at all: then nothing else can
+    /// be said, and the connection may be revoked.
     pub refused: bool,
     pub grant_version: Option<u32>,
-    /// Digest of the roles as they are in the account, when they could be read.
+    /// Digest of the grant as it is in the account, when it could be read.
     pub grant_digest: Option<crate::digest::Digest>,
 }
 
@@ -79,16 +80,19 @@ pub trait Connector: Send + Sync {
     /// remembers the answer for minutes.
     async fn availability(&self) -> Availability;
 
-    /// The identity that customers' roles trust.
+    /// The identity that customers trust.
     async fn principal(&self) -> Result<ServerPrincipal, Failure>;
 
-    /// The ways to make the grant `spec`. Uploads nothing.
+    /// The ways to make the grant `spec`. Uploads nothing. `others` are the
+    /// organization's other connections to the same scope: some things in an
+    /// account can exist once only and are shared.
     fn guide(
         &self,
         connection: &Connection,
+        others: &[Connection],
         spec: &GrantSpec,
         principal: &ServerPrincipal,
-    ) -> GrantGuide;
+    ) -> Result<GrantGuide, Failure>;
 
     /// Puts the template of `spec` where the guide's quick-create link reads
     /// it. Repeating it is harmless; without a place to put it, it does nothing
@@ -98,7 +102,8 @@ pub trait Connector: Send + Sync {
     /// One look for the grant; no retries.
     async fn detect(&self, connection: &Connection) -> Detection;
 
-    /// All checks. `now` decides with the connection's state whether a denial
+    /// All checks; fails only when this connector cannot be asked about
+    /// `connection` or `spec` at all. `now` decides with the connection's state whether a denial
     /// is still propagating.
     async fn verify(
         &self,
@@ -106,7 +111,7 @@ pub trait Connector: Send + Sync {
         spec: &GrantSpec,
         now: Timestamp,
         sink: &dyn CheckSink,
-    ) -> Verification;
+    ) -> Result<Verification, Failure>;
 
     async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure>;
 

@@ -1,7 +1,7 @@
 //! One generic resource protocol per cloud, with one account, one region and
 //! one identity behind it.
 
-use crate::Timestamp;
+use crate::{Timestamp, connection::WrongCloud};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -122,6 +122,13 @@ pub struct Failure {
     /// For `Denied`: the ARN, when the cloud names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
+}
+
+/// A fault of ours: nothing was asked of any cloud.
+impl From<WrongCloud> for Failure {
+    fn from(wrong: WrongCloud) -> Self {
+        Self::new(FailureKind::Invalid, "WrongCloud", wrong.to_string())
+    }
 }
 
 impl Failure {

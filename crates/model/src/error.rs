@@ -64,7 +64,7 @@ codes! {
     IdempotencyKeyBusy = "idempotency-key-busy", 409, "The first request with this idempotency key is still running";
     MemberLastAdmin = "member-last-admin", 409, "An organization keeps at least one Admin";
 
-    ConnectionAccountMalformed = "connection-account-malformed", 422, "That is not an AWS account id";
+    ConnectionAccountMalformed = "connection-account-malformed", 422, "That is not an account, project or subscription id";
     ConnectionPartitionUnknown = "connection-partition-unknown", 422, "Landfall does not know that partition";
     ConnectionRegionUnknown = "connection-region-unknown", 422, "That region does not exist or is not enabled";
     ConnectionMethodUnavailable = "connection-method-unavailable", 422, "The operator has not set up this method";

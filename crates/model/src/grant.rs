@@ -1,13 +1,14 @@
 //! What the customer gives us, and the ways to give it.
 
-use crate::digest::Digest;
+mod aws;
+
+pub use aws::{
+    AWS_AUDIENCE, AwsGrant, PermissionGroup, PermissionQuestion, PolicyDocument, RoleSpec,
+};
+
+use crate::{connection::Guid, digest::Digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
-
-/// The audience of assertions for AWS (AWS docs: "Create an OpenID Connect
-/// identity provider in IAM").
-pub const AWS_AUDIENCE: &str = "sts.amazonaws.com";
 
 /// The identity of the server itself: whom the customer's roles trust.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -24,14 +25,24 @@ pub enum ServerPrincipal {
         /// `https://…`, without port, query and trailing slash.
         url: String,
     },
+    /// A service account of the operator.
+    GoogleServiceAccount { email: String },
+    /// The operator's multi-tenant application.
+    EntraApplication { client_id: Guid },
+    /// Nobody: Landfall signs in as an identity of the customer, with the key
+    /// that the customer gave.
+    GivenKey,
 }
 
 impl ServerPrincipal {
-    /// The ARN or the URL.
+    /// As the cloud writes it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Aws { arn } => arn,
             Self::Issuer { url } => url,
+            Self::GoogleServiceAccount { email } => email,
+            Self::EntraApplication { client_id } => client_id.as_str(),
+            Self::GivenKey => "the key that was given",
         }
     }
 }
@@ -65,91 +76,117 @@ impl Identity {
     }
 }
 
-/// A policy document with the name that it gets in the account.
+/// Everything that a grant consists of, derived from one source of truth, in
+/// its cloud's terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyDocument {
-    pub name: String,
-    /// Why these permissions are needed, for the reviewer.
-    pub purpose: String,
-    pub document: Value,
+#[serde(tag = "cloud", rename_all = "kebab-case")]
+pub enum GrantSpec {
+    Aws(AwsGrant),
 }
 
-/// One role of a grant, complete.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoleSpec {
-    pub identity: Identity,
-    pub name: String,
-    pub description: String,
-    /// Seconds.
-    pub max_session: u32,
-    pub trust: Value,
-    /// Managed policies, each within IAM's 6,144 characters, at most ten.
-    pub policies: Vec<PolicyDocument>,
-    pub tags: BTreeMap<String, String>,
+impl GrantSpec {
+    /// Counts up with every change of the grant's meaning; stored with the
+    /// identities in the customer's account.
+    pub const fn version(&self) -> u32 {
+        match self {
+            Self::Aws(aws) => aws.version,
+        }
+    }
+
+    pub const fn aws(&self) -> Option<&AwsGrant> {
+        match self {
+            Self::Aws(aws) => Some(aws),
+        }
+    }
+
+    /// The file that makes all of this, where the cloud has such a thing.
+    pub const fn template(&self) -> Option<&Value> {
+        match self {
+            Self::Aws(aws) => Some(&aws.template),
+        }
+    }
+
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self).expect("a grant is strings, numbers and JSON values")
+    }
 }
 
-/// Permissions that are checked together, for one purpose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PermissionGroup {
-    /// `network`, `database`, …
-    pub id: String,
-    pub title: String,
-    /// Each question is asked with its own resource and context.
-    pub questions: Vec<PermissionQuestion>,
-}
-
-/// One simulated call: must it be allowed or refused?
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PermissionQuestion {
-    pub identity: Identity,
-    pub actions: Vec<String>,
-    /// `*` or an ARN in the customer's account.
-    pub resource: String,
-    /// Condition keys and their values.
-    pub context: BTreeMap<String, Vec<String>>,
-    pub expect_allowed: bool,
-}
-
-/// Everything that a grant consists of, derived from one source of truth.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrantSpec {
-    /// Counts up with every change of the policies' meaning; stored in the tag
-    /// `landfall:grant-version` of the roles.
-    pub version: u32,
-    pub boundary: PolicyDocument,
-    /// The provisioner, and the reaper unless it was left out.
-    pub roles: Vec<RoleSpec>,
-    pub permissions: Vec<PermissionGroup>,
-    /// The CloudFormation template that makes all of this.
-    pub template: Value,
-}
-
-/// The ways to make the grant, for a person. All make the same roles.
+/// The ways to make the grant, for a person. All make the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GrantGuide {
     pub version: u32,
     pub digest: Digest,
-    /// Whom the roles will trust: this server's role or user, or with `oidc` the
-    /// provider in the account that stands for this server's issuer.
-    pub principal_arn: String,
-    pub external_id: String,
-    /// One click; absent when the operator has no template bucket.
-    pub quick_create: QuickCreate,
-    /// Path on this server where the template can be read.
-    pub template_path: String,
-    /// Shell commands with the AWS CLI and CloudFormation.
-    pub cloudformation_commands: String,
-    /// Shell commands with the AWS CLI, without CloudFormation.
-    pub iam_commands: String,
-    /// By hand in the console.
-    pub console_steps: Vec<String>,
+    /// What a person compares with what the cloud shows.
+    pub facts: Vec<Fact>,
+    /// The recommended one first.
+    pub ways: Vec<Way>,
     /// How to take it back later.
     pub revoke_steps: Vec<String>,
 }
 
+/// One thing that is part of the grant: `external-id`, `issuer`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GrantFact)]
+pub struct Fact {
+    pub id: String,
+    pub label: String,
+    pub value: String,
+}
+
+/// One way to make the grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GrantWay)]
+pub struct Way {
+    /// Stable: `quick-create`, `cloudformation`, `iam`, `console`, `script`, …
+    pub id: String,
+    /// `With one command in CloudShell`
+    pub title: String,
+    /// What happens, and when to choose it; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    #[serde(flatten)]
+    pub how: How,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum QuickCreate {
+#[schema(as = GrantHow)]
+pub enum How {
+    /// A page of the cloud, with everything filled in.
     Link { url: String },
+    /// For a shell; reads as documentation.
+    Commands { commands: String },
+    /// A file that this server serves at `path`, to be read before it is used.
+    File { name: String, path: String },
+    /// By hand.
+    Steps { steps: Vec<String> },
+    /// Why this server cannot offer it.
     Unavailable { reason: String },
+}
+
+impl GrantGuide {
+    pub fn fact(&self, id: &str) -> Option<&str> {
+        let fact = self.facts.iter().find(|fact| fact.id == id)?;
+        Some(&fact.value)
+    }
+
+    pub fn way(&self, id: &str) -> Option<&How> {
+        Some(&self.ways.iter().find(|way| way.id == id)?.how)
+    }
+
+    /// The text of the way `id`, if that is a text.
+    pub fn commands(&self, id: &str) -> Option<&str> {
+        match self.way(id)? {
+            How::Commands { commands } => Some(commands),
+            _ => None,
+        }
+    }
+
+    /// The page where one click leads.
+    pub fn link(&self) -> Option<&str> {
+        self.ways.iter().find_map(|way| match &way.how {
+            How::Link { url } => Some(url.as_str()),
+            _ => None,
+        })
+    }
 }

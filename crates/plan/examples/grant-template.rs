@@ -11,7 +11,7 @@
 
 use landfall_model::{
     Timestamp,
-    connection::{Cloud, Connection, Method, Partition, State},
+    connection::{Aws, AwsAccess, Connection, Partition, State, Target},
     grant::ServerPrincipal,
     graph::Address,
     retained::{self, Reason, Retained},
@@ -84,13 +84,14 @@ fn connection(options: &Options) -> Result<Connection, String> {
         id: parse(&options.connection)?,
         organization_id: id("org")?,
         name: "example".to_owned(),
-        cloud: Cloud::Aws,
-        method: Method::AssumeRole,
-        account_id: parse(&options.account)?,
-        partition: options
-            .partition
-            .parse::<Partition>()
-            .map_err(|()| format!("there is no partition {}", options.partition))?,
+        target: Target::Aws(Aws {
+            account_id: parse(&options.account)?,
+            partition: options
+                .partition
+                .parse::<Partition>()
+                .map_err(|()| format!("there is no partition {}", options.partition))?,
+            access: AwsAccess::AssumeRole,
+        }),
         external_id: options.external_id.clone(),
         default_region: options.regions.first().cloned(),
         regions: options.regions.clone(),
@@ -119,7 +120,7 @@ fn retained(
         type_name: type_name.to_owned(),
         title: "example".to_owned(),
         identifier: identifier.to_owned(),
-        account_id: connection.account_id.to_string(),
+        account_id: connection.scope().to_owned(),
         region: connection
             .default_region
             .clone()
@@ -139,10 +140,11 @@ fn run() -> Result<String, String> {
     let principal = ServerPrincipal::Aws {
         arn: options.principal,
     };
-    let grant = aws::grant(&connection, &principal).map_err(|error| error.to_string())?;
+    let account = connection.aws().map_err(|error| error.to_string())?;
+    let grant = aws::grant(account, &principal).map_err(|error| error.to_string())?;
     let printed = if let Some((type_name, identifier)) = &options.session {
         let retained = retained(&connection, type_name, identifier)?;
-        let policy = aws::reaper_session_policy(&retained, connection.partition)
+        let policy = aws::reaper_session_policy(&retained, account.partition())
             .map_err(|error| error.to_string())?;
         serde_json::to_string(&policy)
     } else if options.spec {

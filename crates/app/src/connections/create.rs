@@ -1,8 +1,8 @@
-use super::{is_open, refuse_taken_name, regions};
+use super::{is_open, refuse_taken_name, regions, target};
 use crate::{Actor, App, Permission, audit, cloud, failed, members::limit_reached, names};
 use landfall_model::{
     Code, Error,
-    connection::{AccountId, Cloud, Connection, Method, Partition, State},
+    connection::{Connection, State},
     connector::Availability,
     error::Result,
     grant::GrantGuide,
@@ -20,14 +20,35 @@ use serde_json::{Value, json};
 #[schema(as = NewConnection)]
 pub struct New {
     pub name: String,
-    /// 12 digits.
-    pub account_id: String,
-    /// `assume-role` when absent.
-    #[serde(default)]
+    /// `aws` (when absent), `gcp` or `azure`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<String>,
+    /// A method of the cloud. When absent: `assume-role` of AWS,
+    /// `workload-identity` of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// `aws` when absent.
-    #[serde(default)]
+    /// AWS: 12 digits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account_id: String,
+    /// AWS: `aws` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<String>,
+    /// Google Cloud: the project's id, neither its name nor its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<String>,
+    /// Google Cloud, `workload-identity`: the setup prints it; it can be said
+    /// later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_number: Option<String>,
+    /// Azure: the directory's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// Azure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_id: Option<String>,
+    /// Azure, `workload-identity`: the setup prints it; it can be said later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// The regions you want to use; they can be chosen after connecting.
     #[serde(default)]
     pub regions: Vec<String>,
@@ -51,18 +72,11 @@ pub struct Created {
 /// Makes a pending connection and says how to grant; Landfall looks for the
 /// grant from now on.
 pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
-    // The log names the account that was asked for, unless it is something
-    // else, which may be a secret in the wrong field.
-    let looks_like_one =
-        |id: &&String| id.len() <= 20 && id.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    let target = Some(&new.account_id)
-        .filter(looks_like_one)
-        .cloned()
-        .unwrap_or_default();
+    let target = target::named(&new);
     let work = async {
         app.limits.new_connection(actor.organization_id())?;
         let connection = checked(app, &new, actor)?;
-        let connector = app.connector(connection.method)?;
+        let connector = app.connector(connection.method())?;
         if let Availability::Unavailable { reason, next_step } =
             cloud::availability(connector.as_ref()).await
         {
@@ -82,9 +96,9 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
         refuse_duplicate(app, actor, &connection).await?;
         let detail = json!({
             "name": connection.name,
-            "account_id": connection.account_id,
-            "partition": connection.partition,
-            "method": connection.method,
+            "cloud": connection.cloud(),
+            "method": connection.method().as_str(),
+            "scope": connection.scope(),
             "with_reaper": connection.with_reaper,
         });
         let now = app.now();
@@ -125,46 +139,14 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
         )
         .with_violation("external_id", "is made by the server", None));
     }
-    let account_id: AccountId = new.account_id.parse().map_err(|error| {
-        Error::new(
-            Code::ConnectionAccountMalformed,
-            "the account id is malformed",
-            "copy the 12 digits from the account menu at the top right of the AWS console",
-        )
-        .with_violation("account_id", format!("{error}"), None)
-    })?;
-    let named = new.method.as_deref().unwrap_or("assume-role");
-    let method = Method::parse(Cloud::Aws, named).ok_or_else(|| {
-        Error::new(
-            Code::ConnectionMethodUnavailable,
-            "this server does not know that method",
-            offered(app),
-        )
-        .with_violation("method", "is unknown", None)
-    })?;
-    let partition: Partition = new
-        .partition
-        .as_deref()
-        .unwrap_or("aws")
-        .parse()
-        .map_err(|()| {
-            Error::new(
-                Code::ConnectionPartitionUnknown,
-                "Landfall does not know that partition",
-                "use 'aws', 'aws-us-gov' or 'aws-cn'",
-            )
-            .with_violation("partition", "is unknown", None)
-        })?;
-    regions::check_form(partition, &new.regions)?;
+    let target = target::parse(app, new)?;
+    regions::check_form(&target, &new.regions)?;
     let now = app.now();
     Ok(Connection {
         id: ConnectionId::at(now, &*app.entropy),
         organization_id: actor.organization_id().clone(),
         name: new.name.clone(),
-        cloud: method.cloud(),
-        method,
-        account_id,
-        partition,
+        target,
         external_id: format!("lf-{}", hex::encode(app.entropy.array::<20>())),
         regions: regions::tidy(&new.regions),
         default_region: None,
@@ -178,18 +160,6 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
     })
 }
 
-fn offered(app: &App) -> String {
-    let methods: Vec<String> = app
-        .connectors
-        .keys()
-        .map(|method| format!("'{}'", method.as_str()))
-        .collect();
-    match methods.as_slice() {
-        [] => "the operator configures a method first".to_owned(),
-        methods => format!("use {}", methods.join(" or ")),
-    }
-}
-
 async fn refuse_duplicate(app: &App, actor: &Actor, connection: &Connection) -> Result<()> {
     let open: Vec<Connection> = app
         .store
@@ -200,16 +170,15 @@ async fn refuse_duplicate(app: &App, actor: &Actor, connection: &Connection) -> 
         .filter(is_open)
         .collect();
     let same = |one: &&Connection| {
-        one.account_id == connection.account_id
-            && one.partition == connection.partition
-            && one.method == connection.method
+        one.method() == connection.method() && one.target.is_same_scope(&connection.target)
     };
     if let Some(existing) = open.iter().find(same) {
         return Err(Error::new(
             Code::ConnectionDuplicate,
             format!(
-                "the connection '{}' is for that account already",
-                existing.name
+                "the connection '{}' is for that {} already",
+                existing.name,
+                existing.cloud().scope_noun()
             ),
             "use that one, or disconnect it first",
         ));

@@ -32,7 +32,7 @@ pub(crate) async fn look(
     if let Some(until) = app.breakers.open_until(id, app.now()) {
         return Ok(Next::At(until));
     }
-    let connector = app.connector(connection.method)?.clone();
+    let connector = app.connector(connection.method())?.clone();
     let question = async { Ok::<_, Failure>(connector.detect(&connection).await) };
     let detection = app
         .ask(&connection, app.settings.detection.timeout, question)

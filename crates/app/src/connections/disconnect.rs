@@ -35,7 +35,7 @@ pub async fn disconnect(app: &App, actor: &Actor, id: &ConnectionId) -> Result<D
             connection.state = before
                 .disconnected(app.now())
                 .map_err(|_| not_now(&connection, "disconnected"))?;
-            let detail = json!({ "account_id": connection.account_id, "remaining": count });
+            let detail = json!({ "scope": connection.scope(), "remaining": count });
             let entry = audit::entry(app, actor, Permission::ConnectionDisconnect, id, detail);
             Ok((connection, vec![entry]))
         })

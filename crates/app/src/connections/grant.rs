@@ -2,10 +2,11 @@ use super::find;
 use crate::{
     Actor, App, Permission, audit,
     cloud::{self, Silence},
+    failed,
 };
 use landfall_model::{
     Code, Error,
-    connection::{Connection, Method},
+    connection::{Cloud, Connection},
     connector::{Availability, Connector},
     error::Result,
     grant::{GrantGuide, GrantSpec, ServerPrincipal},
@@ -21,7 +22,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = OfferedMethod)]
 pub struct Offered {
-    pub method: Method,
+    pub cloud: Cloud,
+    /// Its name; `workload-identity` exists in two clouds.
+    pub method: String,
     pub availability: Availability,
 }
 
@@ -30,7 +33,8 @@ pub async fn methods(app: &App, actor: &Actor) -> Result<Vec<Offered>> {
     let mut offered = Vec::new();
     for (method, connector) in &app.connectors {
         offered.push(Offered {
-            method: *method,
+            cloud: method.cloud(),
+            method: method.as_str().to_owned(),
             availability: cloud::availability(connector.as_ref()).await,
         });
     }
@@ -49,18 +53,33 @@ pub async fn grant(app: &App, actor: &Actor, id: &ConnectionId) -> Result<GrantG
 pub async fn template(app: &App, actor: &Actor, id: &ConnectionId) -> Result<Value> {
     audit::read(app, actor, Permission::ConnectionRead).await?;
     let connection = find(app, actor.organization_id(), id).await?;
-    let connector = app.connector(connection.method)?;
-    Ok(spec(connector, &connection).await?.1.template)
+    let connector = app.connector(connection.method())?;
+    let (_, spec) = spec(connector, &connection).await?;
+    spec.template().cloned().ok_or_else(|| {
+        Error::new(
+            Code::NotFound,
+            format!("there is no template for {}", connection.cloud().title()),
+            "read the grant: it has the ways to make it",
+        )
+    })
 }
 
 pub(super) async fn guide(app: &App, connection: &Connection) -> Result<GrantGuide> {
-    let connector = app.connector(connection.method)?;
+    let connector = app.connector(connection.method())?;
     let (principal, spec) = spec(connector, connection).await?;
     // Publishing again is harmless, and heals a bucket that was emptied.
     cloud::in_time(connector.publish(connection, &spec))
         .await
         .map_err(|silence| silence.into_error("publishing the template"))?;
-    Ok(connector.guide(connection, &spec, &principal))
+    let mut others = app
+        .store
+        .connections(&connection.organization_id)
+        .await
+        .map_err(failed("listing connections"))?;
+    others.retain(|one| one.id != connection.id && one.target.is_same_scope(&connection.target));
+    connector
+        .guide(connection, &others, &spec, &principal)
+        .map_err(|failure| Error::internal("writing the guide", failure))
 }
 
 pub(super) async fn spec(
@@ -84,10 +103,7 @@ pub(super) async fn spec(
                 }
             }
         })?;
-    let spec = match connection.method {
-        Method::AssumeRole | Method::Oidc => policy::aws::grant(connection, &principal),
-    }
-    .map_err(|error| {
+    let spec = policy::grant(connection, &principal).map_err(|error| {
         Error::new(
             Code::ConnectionMethodUnavailable,
             format!("the grant cannot be described: {error}"),

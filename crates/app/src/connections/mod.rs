@@ -7,6 +7,7 @@ mod grant;
 mod judge;
 mod regions;
 mod schedule;
+mod target;
 mod verify;
 
 pub use create::{Created, New, create};

@@ -2,7 +2,7 @@ use super::{Change, find};
 use crate::{Actor, App, Permission, audit};
 use landfall_model::{
     Code, Error,
-    connection::{Connection, Partition},
+    connection::{Connection, Partition, Target},
     connector::Region,
     error::Result,
     id::ConnectionId,
@@ -21,7 +21,7 @@ pub async fn regions(app: &App, actor: &Actor, id: &ConnectionId) -> Result<Vec<
 }
 
 async fn in_account(app: &App, connection: &Connection) -> Result<Vec<Region>> {
-    let connector = app.connector(connection.method)?;
+    let connector = app.connector(connection.method())?;
     app.ask(
         connection,
         app.settings.detection.timeout,
@@ -29,7 +29,7 @@ async fn in_account(app: &App, connection: &Connection) -> Result<Vec<Region>> {
     )
     .await
     .map_err(|silence| {
-        silence.into_error(&format!("listing the regions of {}", connection.account_id))
+        silence.into_error(&format!("listing the regions of {}", connection.scope()))
     })
 }
 
@@ -39,27 +39,51 @@ pub(super) fn tidy(regions: &[String]) -> Vec<String> {
     unique.into_iter().collect()
 }
 
-/// Whether they look like regions of the partition. Which of them exist is
-/// asked of the account, once there is access.
-pub(super) fn check_form(partition: Partition, regions: &[String]) -> Result<()> {
+/// Whether they look like regions of the cloud. Which of them exist is asked of
+/// the account, once there is access.
+pub(super) fn check_form(target: &Target, regions: &[String]) -> Result<()> {
     if regions.len() > MOST {
         return Err(unknown(&format!("more than {MOST} regions")));
     }
-    match regions.iter().find(|region| !is_region(partition, region)) {
+    let fits = |region: &&String| match target {
+        Target::Aws(aws) => is_region(aws.partition, region),
+        Target::Gcp(_) => is_gcp_region(region),
+        Target::Azure(_) => is_azure_region(region),
+    };
+    match regions.iter().find(|region| !fits(region)) {
         Some(wrong) => {
             let shown: String = wrong
                 .chars()
                 .filter(|one| !one.is_control())
                 .take(40)
                 .collect();
-            let detail = format!(
-                "'{shown}' is not a region of the partition '{}'",
-                partition.as_str()
-            );
-            Err(unknown(&detail))
+            let of = match target {
+                Target::Aws(aws) => format!("the partition '{}'", aws.partition.as_str()),
+                other => other.cloud().title().to_owned(),
+            };
+            Err(unknown(&format!("'{shown}' is not a region of {of}")))
         }
         None => Ok(()),
     }
+}
+
+/// `europe-west3`: words, and a number at the end.
+fn is_gcp_region(region: &str) -> bool {
+    let Some((area, place)) = region.split_once('-') else {
+        return false;
+    };
+    let name = place.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    is_word(area) && is_word(name) && name.len() < place.len() && region.len() <= 32
+}
+
+/// `westeurope`, `eastus2`.
+fn is_azure_region(region: &str) -> bool {
+    (4..=32).contains(&region.len())
+        && region.starts_with(|c: char| c.is_ascii_lowercase())
+        && region
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 /// `us-east-1`, `us-gov-west-1`: two letters, words, a number.
@@ -100,7 +124,7 @@ pub(super) async fn check_choice(
 ) -> Result<()> {
     let regions = change.regions.as_deref();
     if let Some(regions) = regions {
-        check_form(connection.partition, regions)?;
+        check_form(&connection.target, regions)?;
     }
     if let Some(default) = &change.default_region {
         super::require_connected(connection)?;
@@ -143,7 +167,7 @@ pub(crate) async fn for_environment(
             )
             .with_violation("region", "is missing", None)
         })?;
-    check_form(connection.partition, &[region.to_owned()])?;
+    check_form(&connection.target, &[region.to_owned()])?;
     require_wanted(&connection.regions, region)?;
     require_enabled(&in_account(app, connection).await?, region)?;
     Ok(region.to_owned())
@@ -173,6 +197,25 @@ fn require_enabled(enabled: &[Region], region: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_cloud_writes_regions_in_its_own_way() {
+        assert!(is_gcp_region("europe-west3") && is_gcp_region("northamerica-northeast1"));
+        for wrong in [
+            "",
+            "europe",
+            "europe-west",
+            "eu-central-1",
+            "Europe-west3",
+            "europe-3",
+        ] {
+            assert!(!is_gcp_region(wrong), "{wrong}");
+        }
+        assert!(is_azure_region("westeurope") && is_azure_region("eastus2"));
+        for wrong in ["", "west-europe", "West Europe", "1eastus", "eastus2\n"] {
+            assert!(!is_azure_region(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn regions_belong_to_their_partition() {

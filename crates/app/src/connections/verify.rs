@@ -5,7 +5,6 @@ use landfall_model::{
     check::{Check, CheckRun, Outcome, Trigger},
     connection::{Connection, State},
     connector::CheckSink,
-    driver::Failure,
     error::Result,
     id::{CheckRunId, ConnectionId, OrganizationId},
     store::Write,
@@ -113,7 +112,7 @@ pub(super) async fn run(
         return Err(not_now(connection, "verified"));
     }
     let started_at = app.now();
-    let connector: Arc<_> = app.connector(connection.method)?.clone();
+    let connector: Arc<_> = app.connector(connection.method())?.clone();
     let (_, spec) = grant::spec(&connector, connection).await?;
     // While nothing was granted yet, a denial is what IAM says before it has
     // settled: the checks are told so.
@@ -125,12 +124,11 @@ pub(super) async fn run(
         };
     }
     let sink = Live { app, connection };
-    let question =
-        async { Ok::<_, Failure>(connector.verify(&seen, &spec, started_at, &sink).await) };
+    let question = connector.verify(&seen, &spec, started_at, &sink);
     let verification = app
         .ask(connection, app.settings.verification.timeout, question)
         .await
-        .map_err(|silence| silence.into_error(&format!("verifying {}", connection.account_id)))?;
+        .map_err(|silence| silence.into_error(&format!("verifying {}", connection.scope())))?;
     let run = CheckRun {
         id: CheckRunId::at(started_at, &*app.entropy),
         organization_id: connection.organization_id.clone(),

@@ -144,7 +144,7 @@ async fn retain_left(
         address: left.address,
         type_name: left.type_name,
         identifier,
-        account_id: connection.account_id.to_string(),
+        account_id: connection.scope().to_owned(),
         region: environment.region.clone(),
         applied: json!({}),
         outputs: json!({}),

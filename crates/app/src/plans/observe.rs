@@ -44,10 +44,11 @@ pub(super) async fn plan_now(
         .map_err(failed("listing resources"))?;
     let what = format!(
         "looking at {} in {}",
-        connection.account_id, environment.region
+        connection.scope(),
+        environment.region
     );
     let question = app
-        .connector(connection.method)?
+        .connector(connection.method())?
         .provisioner(connection, &environment.region);
     let driver = app
         .ask(connection, app.settings.detection.timeout, question)

@@ -49,10 +49,21 @@ pub(crate) async fn expand(
         .values()
         .map(|workload| score::parse(&workload.score))
         .collect::<Result<Vec<_>>>()?;
+    let account = connection.aws().map_err(|wrong| {
+        Error::new(
+            Code::PlanBlocked,
+            format!(
+                "environments in {} cannot be made yet",
+                connection.cloud().title()
+            ),
+            "use a connection to AWS",
+        )
+        .with_source(wrong)
+    })?;
     let expansion = blueprint::expand(&Input {
         application: &application.name,
         environment,
-        account: &Account::of(connection),
+        account: &Account::of(account),
         workloads: &workloads,
     })?;
     check_grant(&expansion.graph)?;

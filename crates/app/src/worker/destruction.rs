@@ -4,7 +4,7 @@ use landfall_engine::Destroy;
 use landfall_model::{
     Error, Timestamp,
     approval::ApprovedDestruction,
-    connection::{Connection, Method, State as ConnectionState},
+    connection::{Connection, State as ConnectionState},
     driver::{Driver, Failure, FailureKind},
     error::Result,
     id::RetainedId,
@@ -74,14 +74,15 @@ async fn reaper(
         }
     }
     let connector = app
-        .connector(connection.method)
+        .connector(connection.method())
         .map_err(|error| unavailable(error.detail))?;
-    let session_policy = match connection.method {
-        Method::AssumeRole | Method::Oidc => {
-            policy::aws::reaper_session_policy(retained, connection.partition)
-        }
-    }
-    .map_err(|error| unavailable(error.to_string()))?;
+    let session_policy = connection
+        .aws()
+        .map_err(|wrong| unavailable(wrong.to_string()))
+        .and_then(|aws| {
+            policy::aws::reaper_session_policy(retained, aws.partition())
+                .map_err(|error| unavailable(error.to_string()))
+        })?;
     app.ask(
         connection,
         app.settings.detection.timeout,

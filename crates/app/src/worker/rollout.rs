@@ -52,7 +52,7 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: &RolloutId) -> Result<()
     };
     app.silences.end(id.as_str());
     let site = Site {
-        account_id: connection.account_id.to_string(),
+        account_id: connection.scope().to_owned(),
         region: environment.region.clone(),
         connection_id: connection.id.clone(),
         environment_name: environments::full_name(app, &environment).await?,
@@ -114,7 +114,7 @@ async fn provisioner(
     connection: &Connection,
     environment: &Environment,
 ) -> Result<Arc<dyn Driver>, Silence> {
-    let connector = app.connector(connection.method).map_err(|error| {
+    let connector = app.connector(connection.method()).map_err(|error| {
         Silence::Refused(Failure::new(
             FailureKind::Unavailable,
             "MethodUnavailable",

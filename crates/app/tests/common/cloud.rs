@@ -9,7 +9,7 @@ use landfall_model::{
         AttemptToken, Driver, Failure, FailureKind, Observed, OperationId, PatchOperation,
         Progress, Status,
     },
-    grant::{GrantGuide, GrantSpec, QuickCreate, ServerPrincipal},
+    grant::{Fact, GrantGuide, GrantSpec, How, ServerPrincipal, Way},
     retained::Retained,
 };
 use serde_json::{Value, json};
@@ -170,13 +170,8 @@ impl FakeCloud {
     async fn answer(&self, what: &str, connection: &Connection) {
         let silent = {
             let mut state = self.lock();
-            state
-                .calls
-                .push(format!("{what} {}", connection.account_id));
-            state
-                .silent
-                .iter()
-                .any(|id| id == connection.account_id.as_str())
+            state.calls.push(format!("{what} {}", connection.scope()));
+            state.silent.iter().any(|id| id == connection.scope())
         };
         if silent {
             std::future::pending::<()>().await;
@@ -220,23 +215,32 @@ impl Connector for FakeCloud {
     fn guide(
         &self,
         connection: &Connection,
+        _: &[Connection],
         spec: &GrantSpec,
         principal: &ServerPrincipal,
-    ) -> GrantGuide {
-        GrantGuide {
-            version: spec.version,
-            digest: Digest::of_json(&spec.template).unwrap(),
-            principal_arn: principal.as_str().to_owned(),
-            external_id: connection.external_id.clone(),
-            quick_create: QuickCreate::Unavailable {
-                reason: "no template bucket".to_owned(),
-            },
-            template_path: format!("/api/v1/connections/{}/template", connection.id),
-            cloudformation_commands: "aws cloudformation create-stack".to_owned(),
-            iam_commands: "aws iam create-role".to_owned(),
-            console_steps: vec![],
+    ) -> Result<GrantGuide, Failure> {
+        let fact = |id: &str, value: &str| Fact {
+            id: id.to_owned(),
+            label: id.to_owned(),
+            value: value.to_owned(),
+        };
+        Ok(GrantGuide {
+            version: spec.version(),
+            digest: spec.digest(),
+            facts: vec![
+                fact("principal", principal.as_str()),
+                fact("external-id", &connection.external_id),
+            ],
+            ways: vec![Way {
+                id: "cloudformation".to_owned(),
+                title: "With one command in CloudShell".to_owned(),
+                about: String::new(),
+                how: How::Commands {
+                    commands: "aws cloudformation create-stack".to_owned(),
+                },
+            }],
             revoke_steps: vec![],
-        }
+        })
     }
 
     async fn publish(&self, _: &Connection, _: &GrantSpec) -> Result<(), Failure> {
@@ -254,13 +258,13 @@ impl Connector for FakeCloud {
         _: &GrantSpec,
         _: Timestamp,
         sink: &dyn CheckSink,
-    ) -> Verification {
+    ) -> Result<Verification, Failure> {
         self.answer("verify", connection).await;
         let verification = self.lock().verification.clone();
         for check in &verification.checks {
             sink.finished(check);
         }
-        verification
+        Ok(verification)
     }
 
     async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure> {

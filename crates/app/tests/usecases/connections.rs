@@ -99,7 +99,10 @@ async fn an_account_is_connected_once_but_by_every_organization_with_its_own_ext
         let created = connections::create(&world.app, actor, new_connection())
             .await
             .unwrap();
-        assert_eq!(created.grant.external_id, created.connection.external_id);
+        assert_eq!(
+            created.grant.fact("external-id"),
+            Some(&*created.connection.external_id)
+        );
         external_ids.insert(created.connection.external_id.clone());
         let mut again = new_connection();
         again.name = "another".to_owned();
@@ -298,7 +301,7 @@ async fn a_disconnected_connection_does_nothing_more() {
     assert_eq!(world.cloud.calls().len(), before);
     // It stays in the ledger.
     let listed = connections::list(&world.app, actor).await.unwrap();
-    assert_eq!(listed[0].account_id.as_str(), ACCOUNT);
+    assert_eq!(listed[0].scope(), ACCOUNT);
 }
 
 #[tokio::test]

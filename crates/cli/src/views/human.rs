@@ -10,7 +10,7 @@ use landfall_model::{
     connector::Region,
     driver::Failure,
     environment::{self, Environment},
-    grant::{GrantGuide, QuickCreate},
+    grant::{GrantGuide, How},
     member::Member,
     plan::{self, Plan, render::render},
     resource::Resource,
@@ -81,9 +81,9 @@ pub fn connections(items: &[Connection]) -> String {
         .map(|one| {
             vec![
                 one.name.clone(),
-                one.cloud.to_string(),
-                one.method.as_str().to_owned(),
-                one.account_id.to_string(),
+                one.cloud().to_string(),
+                one.method().as_str().to_owned(),
+                one.scope().to_owned(),
                 connection_state(&one.state),
                 one.default_region.clone().unwrap_or_else(|| "-".into()),
                 if one.with_reaper { "yes" } else { "no reaper" }.to_owned(),
@@ -93,7 +93,7 @@ pub fn connections(items: &[Connection]) -> String {
         .collect();
     table(
         &[
-            "name", "cloud", "method", "account", "state", "region", "two keys", "id",
+            "name", "cloud", "method", "scope", "state", "region", "two keys", "id",
         ],
         rows,
         "No connections yet. Connect an account: landfall connect aws --account <12 digits>",
@@ -101,57 +101,75 @@ pub fn connections(items: &[Connection]) -> String {
 }
 
 pub fn connection(one: &Connection) -> String {
-    let mut text = format!(
-        "{} ({})\n  account      {} ({})\n  method       {}\n  state        {}\n  external id  {}\n  provisioner  {}\n",
-        one.name,
-        one.id,
-        one.account_id,
-        one.partition.as_str(),
-        one.method.as_str(),
-        connection_state(&one.state),
-        one.external_id,
-        one.provisioner_role_arn(),
-    );
-    if one.with_reaper {
-        let _ = writeln!(text, "  reaper       {}", one.reaper_role_arn());
-    } else {
-        text.push_str("  reaper       left out: Landfall prints what to delete by hand\n");
+    let mut facts = vec![
+        ("method", one.method().to_string()),
+        ("state", connection_state(&one.state)),
+    ];
+    let labels = one.facts();
+    let labels: Vec<_> = labels
+        .into_iter()
+        .map(|(label, value)| (label.to_lowercase(), value))
+        .collect();
+    let mut text = format!("{} ({})\n", one.name, one.id);
+    for (label, value) in facts
+        .drain(..)
+        .map(|(label, value)| (label.to_owned(), value))
+        .chain(labels)
+    {
+        let _ = writeln!(text, "  {label:<19} {value}");
     }
     let region = one.default_region.as_deref().unwrap_or("not chosen");
-    let _ = writeln!(text, "  region       {region}");
+    let _ = writeln!(text, "  {:<19} {region}", "region");
     match &one.state {
         connection::State::Revoked { reason, .. } => {
-            let _ = writeln!(text, "  revoked      {reason}");
+            let _ = writeln!(text, "  {:<19} {reason}", "revoked");
             text.push_str(
-                "               Workloads in the account are unaffected. Grant again to heal.\n",
+                "                      Workloads in the account are unaffected. Grant again to heal.\n",
             );
         }
         connection::State::Degraded { failed_checks, .. } => {
-            let _ = writeln!(text, "  failed       {}", failed_checks.join(", "));
+            let _ = writeln!(text, "  {:<19} {}", "failed", failed_checks.join(", "));
         }
         _ => {}
     }
     text
 }
 
+/// The recommended way in full, and the names of the others.
 pub fn grant(guide: &GrantGuide) -> String {
     let mut text = String::new();
-    match &guide.quick_create {
-        QuickCreate::Link { url } => {
-            let _ = writeln!(
-                text,
-                "Open this page, acknowledge the named IAM roles and press Create stack:\n\n  {url}\n"
-            );
-        }
-        QuickCreate::Unavailable { reason } => {
-            let _ = writeln!(text, "(No one-click link: {reason})\n");
+    for way in &guide.ways {
+        match &way.how {
+            How::Link { url } => {
+                let _ = writeln!(text, "{} Open:\n\n  {url}\n", way.about);
+            }
+            How::Unavailable { reason } => {
+                let _ = writeln!(text, "(Not \"{}\": {reason})\n", way.title);
+            }
+            _ => {}
         }
     }
-    let _ = writeln!(
-        text,
-        "Or run this in the account's CloudShell:\n\n{}",
-        guide.cloudformation_commands
-    );
+    let commands = guide.ways.iter().find_map(|way| match &way.how {
+        How::Commands { commands } => Some((way, commands)),
+        _ => None,
+    });
+    if let Some((way, commands)) = commands {
+        let _ = writeln!(text, "{}:\n\n{commands}", way.title);
+    }
+    let others: Vec<_> = guide
+        .ways
+        .iter()
+        .filter(|way| !matches!(way.how, How::Link { .. } | How::Unavailable { .. }))
+        .filter(|way| commands.is_none_or(|(shown, _)| shown.id != way.id))
+        .map(|way| way.title.to_lowercase())
+        .collect();
+    if !others.is_empty() {
+        let _ = writeln!(
+            text,
+            "Other ways, on the connection's page or with --output json: {}.",
+            others.join("; ")
+        );
+    }
     text
 }
 

@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use bucket::Bucket;
 use landfall_model::{
     Clock, Entropy, Timestamp,
-    connection::{Connection, Method, State},
+    connection::{AwsConnection, Connection, Method, State},
     connector::{Availability, CheckSink, Connector, Detection, Region, Verification},
     driver::{Driver, Failure, FailureKind},
     grant::{GrantGuide, GrantSpec, ServerPrincipal},
@@ -118,26 +118,26 @@ impl AwsConnector {
         })
     }
 
-    fn assume(&self, connection: &Connection, role_arn: String, purpose: &str) -> Assume {
+    fn assume(&self, connection: AwsConnection<'_>, role_arn: String, purpose: &str) -> Assume {
         Assume {
             role_arn,
             proof: self.proof(connection),
-            session_name: format!("landfall-{purpose}-{}", connection.role_suffix()),
+            session_name: format!("landfall-{purpose}-{}", connection.suffix()),
             duration: SHORTEST,
             policy: None,
         }
     }
 
     /// What opens the roles of this connection.
-    fn proof(&self, connection: &Connection) -> Proof {
+    fn proof(&self, connection: AwsConnection<'_>) -> Proof {
         match self.door {
             Door::Principal(_) => Proof::ExternalId(Some(connection.external_id.clone())),
-            Door::Issuer { .. } => Proof::Token(Token::good(connection.federation_subject())),
+            Door::Issuer { .. } => Proof::Token(Token::good(connection.subject())),
         }
     }
 
     /// The provisioner's session, shared by all regions.
-    fn provisioner_session(&self, connection: &Connection) -> Arc<RoleSession> {
+    fn provisioner_session(&self, connection: AwsConnection<'_>) -> Arc<RoleSession> {
         self.sessions.session(&connection.id, self.clock.now(), || {
             let mut assume =
                 self.assume(connection, connection.provisioner_role_arn(), "provision");
@@ -148,17 +148,18 @@ impl AwsConnector {
 
     /// Refuses early what the account has refused already: a revoked or ended
     /// connection is not asked again here, only looked at by [`Self::detect`].
-    fn usable(&self, connection: &Connection) -> Result<(), Failure> {
+    fn usable<'a>(&self, connection: &'a Connection) -> Result<AwsConnection<'a>, Failure> {
+        let aws = connection.aws()?;
         let reason = match &connection.state {
             State::Revoked { reason, .. } => format!("the grant was taken back: {reason}"),
             State::Disconnected { .. } => "the connection was ended".to_owned(),
-            _ => return Ok(()),
+            _ => return Ok(aws),
         };
         self.sessions.forget(&connection.id);
         Err(Failure::new(
             FailureKind::Unauthorized,
             "ConnectionNotUsable",
-            format!("account {}: {reason}", connection.account_id),
+            format!("account {}: {reason}", aws.account_id()),
         ))
     }
 }
@@ -205,27 +206,34 @@ impl Connector for AwsConnector {
     fn guide(
         &self,
         connection: &Connection,
+        others: &[Connection],
         spec: &GrantSpec,
         principal: &ServerPrincipal,
-    ) -> GrantGuide {
-        guide::write(
-            &self.config,
-            self.bucket.as_ref(),
-            connection,
+    ) -> Result<GrantGuide, Failure> {
+        guide::write(&guide::Source {
+            config: &self.config,
+            bucket: self.bucket.as_ref(),
+            connection: connection.aws()?,
+            others,
             spec,
             principal,
-        )
+        })
     }
 
     async fn publish(&self, connection: &Connection, spec: &GrantSpec) -> Result<(), Failure> {
         match &self.bucket {
-            Some(bucket) => bucket.put(connection, spec).await,
+            Some(bucket) => bucket.put(connection.aws()?, guide::aws_of(spec)?).await,
             None => Ok(()),
         }
     }
 
     async fn detect(&self, connection: &Connection) -> Detection {
-        let found = detect::look(self, connection).await;
+        let found = match connection.aws() {
+            Ok(aws) => detect::look(self, aws).await,
+            Err(wrong) => Detection::Unreachable {
+                evidence: wrong.to_string(),
+            },
+        };
         if matches!(found, Detection::Refused { .. }) {
             self.sessions.forget(&connection.id);
         }
@@ -238,16 +246,17 @@ impl Connector for AwsConnector {
         spec: &GrantSpec,
         now: Timestamp,
         sink: &dyn CheckSink,
-    ) -> Verification {
-        let verification = verify::run(self, connection, spec, now, sink).await;
+    ) -> Result<Verification, Failure> {
+        let verification =
+            verify::run(self, connection.aws()?, guide::aws_of(spec)?, now, sink).await;
         if verification.refused {
             self.sessions.forget(&connection.id);
         }
-        verification
+        Ok(verification)
     }
 
     async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure> {
-        self.usable(connection)?;
+        let connection = self.usable(connection)?;
         let session = self.provisioner_session(connection);
         // Somebody waits for the answer: a busy account is worth a few seconds.
         let patience = Patience {
@@ -264,7 +273,7 @@ impl Connector for AwsConnector {
         connection: &Connection,
         region: &str,
     ) -> Result<Arc<dyn Driver>, Failure> {
-        self.usable(connection)?;
+        let connection = self.usable(connection)?;
         let session = self.provisioner_session(connection);
         // Now rather than at the first call: the caller learns at once, and
         // with one request, that the grant is gone.
@@ -280,7 +289,7 @@ impl Connector for AwsConnector {
         resource: &Retained,
         session_policy: &Value,
     ) -> Result<Arc<dyn Driver>, Failure> {
-        self.usable(connection)?;
+        let connection = self.usable(connection)?;
         let assume = detect::reaper_for(self, connection, resource, session_policy)?;
         // Never kept: each approved destruction has a session of its own, and
         // it ends with the driver.

@@ -154,7 +154,8 @@ async fn verify(harness: &dyn Harness, connection: &Connection, spec: &GrantSpec
     let found = harness
         .connector()
         .verify(connection, spec, harness.now(), &told)
-        .await;
+        .await
+        .expect("the connection and the grant are of this cloud");
     let mut ids: Vec<&str> = found.checks.iter().map(|check| check.id.as_str()).collect();
     ids.sort_unstable();
     let mut told: Vec<String> = told
@@ -240,7 +241,7 @@ fn retained(connection: &Connection) -> Retained {
         type_name: "AWS::Logs::LogGroup".to_owned(),
         title: "Logs".to_owned(),
         identifier: "landfall-contract".to_owned(),
-        account_id: connection.account_id.to_string(),
+        account_id: connection.scope().to_owned(),
         region: connection.regions[0].clone(),
         stateful: true,
         reason: Reason::NoLongerWanted,

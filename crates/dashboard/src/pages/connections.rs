@@ -21,7 +21,7 @@ use landfall_model::{
     connection::{Connection, Remaining, State as Status, View},
     connector::Region,
     error::Problem,
-    grant::{GrantGuide, QuickCreate},
+    grant::{GrantGuide, How},
     id::ConnectionId,
 };
 

@@ -77,7 +77,7 @@ async fn connect(cli: &Cli, cloud: &Cloud) {
 
     let args = ["--account", customers[0], "--name", "main", "--no-wait"];
     let created = cli.json("connect aws", &args).await;
-    let link = text(&created, "/grant/quick_create/url");
+    let link = text(&created, "/grant/ways/0/url");
     let args = ["--account", customers[1], "--name", "spare", "--no-wait"];
     let said = cli.human("connect aws", &args).await;
     assert!(said.contains("press Create stack"), "{said}");

@@ -18,7 +18,7 @@ pub async fn connect(api: &Api, cloud: &Cloud) -> anyhow::Result<String> {
     let account = cloud.customer()?;
     let body = json!({ "name": "customer", "account_id": account });
     let created = api.post("/connections", body).await?;
-    let link = created["grant"]["quick_create"]["url"]
+    let link = created["grant"]["ways"][0]["url"]
         .as_str()
         .context("the grant has no quick-create link")?;
     customer::create_stack(link, &account).await?;

@@ -5,7 +5,7 @@ pub mod aws_serverless;
 use crate::score::Workload;
 use landfall_model::{
     Error,
-    connection::{Connection, Partition},
+    connection::{AwsConnection, Partition},
     environment::{Environment, Runtime},
     graph::Graph,
 };
@@ -33,16 +33,11 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn of(connection: &Connection) -> Self {
-        let (partition, id) = (connection.partition, connection.account_id.to_string());
+    pub fn of(connection: AwsConnection<'_>) -> Self {
         Self {
-            permissions_boundary: format!(
-                "arn:{}:iam::{id}:policy/{}",
-                partition.as_str(),
-                connection.boundary_policy_name()
-            ),
-            id,
-            partition,
+            permissions_boundary: connection.boundary_policy_arn(),
+            id: connection.account_id().to_string(),
+            partition: connection.partition(),
         }
     }
 }

@@ -7,6 +7,37 @@
 
 pub mod aws;
 
+use landfall_model::{
+    connection::{Cloud, Connection, Target, WrongCloud},
+    grant::{GrantSpec, ServerPrincipal},
+};
+
+/// Everything that the customer of `connection` grants to the server
+/// `principal`, in the terms of its cloud. The same input always gives the same
+/// documents.
+pub fn grant(
+    connection: &Connection,
+    principal: &ServerPrincipal,
+) -> Result<GrantSpec, PolicyError> {
+    match &connection.target {
+        Target::Aws(_) => Ok(GrantSpec::Aws(aws::grant(connection.aws()?, principal)?)),
+        Target::Gcp(_) | Target::Azure(_) => Err(PolicyError::Cloud {
+            cloud: connection.cloud(),
+        }),
+    }
+}
+
+/// Why a grant cannot be described.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    #[error(transparent)]
+    Aws(#[from] aws::PolicyError),
+    #[error(transparent)]
+    WrongCloud(#[from] WrongCloud),
+    #[error("there is no grant for {cloud} yet")]
+    Cloud { cloud: Cloud },
+}
+
 /// Every name that Landfall gives begins with it. Where a service tells
 /// resources apart by name, permissions are scoped to it.
 pub const NAME_PREFIX: &str = "landfall-";

@@ -57,7 +57,7 @@ fn linters_find_nothing_in_any_partition() {
         (Partition::AwsCn, false),
     ] {
         let mut connection = connection();
-        connection.partition = partition;
+        connection.target = account(partition, AwsAccess::AssumeRole);
         connection.with_reaper = with_reaper;
         let principal = ServerPrincipal::Aws {
             arn: principal()

@@ -33,11 +33,11 @@ fn both_roles_trust_the_server_with_the_external_id_and_nothing_else() {
     }
     assert_eq!(
         role(&grant, Identity::Provisioner).name,
-        connection().provisioner_role_name()
+        connection().aws().unwrap().provisioner_role_name()
     );
     assert_eq!(
         role(&grant, Identity::Reaper).name,
-        connection().reaper_role_name()
+        connection().aws().unwrap().reaper_role_name()
     );
 }
 
@@ -47,7 +47,7 @@ fn everything_fits_what_iam_and_cloudformation_take() {
     for regions in [Vec::new(), vec!["eu-central-1".to_owned()], many_regions] {
         for partition in [Partition::Aws, Partition::AwsUsGov, Partition::AwsCn] {
             let mut connection = connection();
-            connection.partition = partition;
+            connection.target = account(partition, AwsAccess::AssumeRole);
             connection.regions = regions.clone();
             connection.external_id = "x".repeat(1_224);
             let principal = ServerPrincipal::Aws {
@@ -294,10 +294,10 @@ fn the_two_identities_may_only_be_read() {
         );
         let resources = texts(&statement["Resource"]);
         for name in [
-            connection().provisioner_role_name(),
-            connection().reaper_role_name(),
+            connection().aws().unwrap().provisioner_role_name(),
+            connection().aws().unwrap().reaper_role_name(),
         ] {
-            let arn = connection().role_arn(&name);
+            let arn = connection().aws().unwrap().role_arn(&name);
             assert!(
                 resources.iter().any(|pattern| pattern.len() == arn.len()
                     && pattern
@@ -367,7 +367,7 @@ fn roles_are_made_only_under_the_boundary_and_passed_only_to_tasks() {
 
 #[test]
 fn regions_limit_the_provisioner_and_their_order_does_not_matter() {
-    let limit = |grant: &GrantSpec, identity| {
+    let limit = |grant: &AwsGrant, identity| {
         statements_of(grant, identity)
             .into_iter()
             .find(|statement| statement["Sid"] == "OnlyChosenRegions")

@@ -16,16 +16,35 @@ mod version;
 
 use landfall_model::{
     Timestamp,
-    connection::{Cloud, Connection, Method, Partition, State},
-    grant::{GrantSpec, Identity, RoleSpec, ServerPrincipal},
+    connection::{Aws, AwsAccess, Connection, Partition, State, Target},
+    grant::{AwsGrant, Identity, RoleSpec, ServerPrincipal},
     graph::Address,
     retained::{self, Reason, Retained},
 };
-use landfall_plan::policy::aws;
 use serde_json::Value;
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(prefix: &str) -> T {
     format!("{prefix}_{:0>32}", "1a2b3c4d").parse().unwrap()
+}
+
+/// The grant in the terms of AWS.
+mod aws {
+    pub use landfall_plan::policy::aws::*;
+
+    pub fn grant(
+        connection: &super::Connection,
+        principal: &super::ServerPrincipal,
+    ) -> Result<super::AwsGrant, PolicyError> {
+        landfall_plan::policy::aws::grant(connection.aws().unwrap(), principal)
+    }
+}
+
+fn account(partition: Partition, access: AwsAccess) -> Target {
+    Target::Aws(Aws {
+        account_id: "123456789012".parse().unwrap(),
+        partition,
+        access,
+    })
 }
 
 fn connection() -> Connection {
@@ -33,10 +52,7 @@ fn connection() -> Connection {
         id: id("con"),
         organization_id: id("org"),
         name: "shop".into(),
-        cloud: Cloud::Aws,
-        method: Method::AssumeRole,
-        account_id: "123456789012".parse().unwrap(),
-        partition: Partition::Aws,
+        target: account(Partition::Aws, AwsAccess::AssumeRole),
         external_id: "lf-0190b5c8e0f07c3f8a1d2b3c4d5e6f70".into(),
         regions: vec!["eu-central-1".into(), "us-east-1".into()],
         default_region: None,
@@ -66,16 +82,16 @@ fn issuer() -> ServerPrincipal {
 
 fn keyless() -> Connection {
     Connection {
-        method: Method::Oidc,
+        target: account(Partition::Aws, AwsAccess::Oidc),
         ..connection()
     }
 }
 
-fn granted() -> GrantSpec {
+fn granted() -> AwsGrant {
     aws::grant(&connection(), &principal()).unwrap()
 }
 
-fn role(grant: &GrantSpec, identity: Identity) -> &RoleSpec {
+fn role(grant: &AwsGrant, identity: Identity) -> &RoleSpec {
     grant
         .roles
         .iter()
@@ -119,7 +135,7 @@ fn statements(document: &Value) -> &[Value] {
 }
 
 /// The statements of all policies of a role.
-fn statements_of(grant: &GrantSpec, identity: Identity) -> Vec<&Value> {
+fn statements_of(grant: &AwsGrant, identity: Identity) -> Vec<&Value> {
     role(grant, identity)
         .policies
         .iter()
@@ -128,7 +144,7 @@ fn statements_of(grant: &GrantSpec, identity: Identity) -> Vec<&Value> {
 }
 
 /// Actions that a role is allowed, each once, sorted.
-fn allowed(grant: &GrantSpec, identity: Identity) -> Vec<String> {
+fn allowed(grant: &AwsGrant, identity: Identity) -> Vec<String> {
     let mut actions: Vec<String> = statements_of(grant, identity)
         .into_iter()
         .filter(|statement| statement["Effect"] == "Allow")

@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-fn asked(grant: &GrantSpec, identity: Identity, expect_allowed: bool) -> BTreeSet<String> {
+fn asked(grant: &AwsGrant, identity: Identity, expect_allowed: bool) -> BTreeSet<String> {
     grant
         .permissions
         .iter()

@@ -27,9 +27,9 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
             })
             .collect();
         format!(
-            "Disconnected {}. Landfall no longer has a way in; delete the stack {} to take the roles away.\n\n{}",
+            "Disconnected {}. Landfall no longer has a way in; delete {} to take the grant away.\n\n{}",
             connection.name,
-            connection.stack_name(),
+            connection.grant_in_words(),
             human::table(
                 &["resource", "type", "identifier", "region"],
                 rows,

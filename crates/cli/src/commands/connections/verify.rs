@@ -16,7 +16,7 @@ pub struct Args {
 pub async fn run(cx: &Context, args: Args) -> Result<()> {
     let connection = resolve::connection(&cx.client, &args.name).await?;
     cx.output
-        .note(&format!("checking {} …", connection.account_id));
+        .note(&format!("checking {} …", connection.scope()));
     let run: CheckRun = cx
         .client
         .post(

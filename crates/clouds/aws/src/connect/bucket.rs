@@ -16,9 +16,9 @@ use aws_sigv4::{
 };
 use landfall_model::{
     Clock,
-    connection::Connection,
+    connection::AwsConnection,
     driver::{Failure, FailureKind},
-    grant::GrantSpec,
+    grant::AwsGrant,
 };
 use std::{
     sync::Arc,
@@ -60,7 +60,7 @@ impl Bucket {
 
     /// Where a connection's template of one version is read. A new version has
     /// a new address: a link that somebody kept still makes what it said.
-    pub(crate) fn template_url(&self, connection: &Connection, version: u32) -> String {
+    pub(crate) fn template_url(&self, connection: AwsConnection<'_>, version: u32) -> String {
         format!(
             "{}/landfall/{}/v{version}.json",
             self.base.as_str().trim_end_matches('/'),
@@ -70,8 +70,8 @@ impl Bucket {
 
     pub(crate) async fn put(
         &self,
-        connection: &Connection,
-        spec: &GrantSpec,
+        connection: AwsConnection<'_>,
+        spec: &AwsGrant,
     ) -> Result<(), Failure> {
         let url = self.template_url(connection, spec.version);
         let body = spec.template.to_string().into_bytes();

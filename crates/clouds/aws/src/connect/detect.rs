@@ -3,7 +3,7 @@
 use super::{AwsConnector, LONGEST_SESSION_POLICY};
 use crate::session::Assume;
 use landfall_model::{
-    connection::Connection,
+    connection::AwsConnection,
     connector::Detection,
     driver::{Failure, FailureKind},
     grant::Identity,
@@ -17,7 +17,7 @@ enum Look {
     Unreachable(Failure),
 }
 
-async fn at(connector: &AwsConnector, connection: &Connection, role_arn: String) -> Look {
+async fn at(connector: &AwsConnector, connection: AwsConnection<'_>, role_arn: String) -> Look {
     let assume = connector.assume(connection, role_arn, "detect");
     match connector.door.issue(&assume).await {
         Ok(_) => Look::Assumable,
@@ -28,7 +28,7 @@ async fn at(connector: &AwsConnector, connection: &Connection, role_arn: String)
     }
 }
 
-pub(super) async fn look(connector: &AwsConnector, connection: &Connection) -> Detection {
+pub(super) async fn look(connector: &AwsConnector, connection: AwsConnection<'_>) -> Detection {
     let provisioner = at(connector, connection, connection.provisioner_role_arn());
     let reaper = async {
         if connection.with_reaper {
@@ -60,7 +60,7 @@ pub(super) async fn look(connector: &AwsConnector, connection: &Connection) -> D
 /// What to assume for one destruction.
 pub(super) fn reaper_for(
     connector: &AwsConnector,
-    connection: &Connection,
+    connection: AwsConnection<'_>,
     resource: &Retained,
     session_policy: &Value,
 ) -> Result<Assume, Failure> {
@@ -71,20 +71,23 @@ pub(super) fn reaper_for(
             "ReaperLeftOut",
             format!(
                 "account {} was connected without a reaper: delete {} by hand",
-                connection.account_id, resource.identifier
+                connection.account_id(),
+                resource.identifier
             ),
         );
     }
     // A retained resource names its account itself; a mix-up here would
     // destroy something of somebody else's.
-    if resource.account_id != connection.account_id.as_str()
+    if resource.account_id != connection.account_id().as_str()
         || resource.connection_id != connection.id
     {
         return refuse(
             "WrongAccount",
             format!(
                 "{} is in account {}, but the connection is to {}",
-                resource.identifier, resource.account_id, connection.account_id
+                resource.identifier,
+                resource.account_id,
+                connection.account_id()
             ),
         );
     }

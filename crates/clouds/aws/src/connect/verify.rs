@@ -23,9 +23,9 @@ use futures::{FutureExt, future::BoxFuture};
 use landfall_model::{
     Timestamp,
     check::{Check, Outcome},
-    connection::{Connection, State},
+    connection::{AwsConnection, State},
     connector::{CheckSink, Verification},
-    grant::{GrantSpec, Identity},
+    grant::{AwsGrant, Identity},
     issuer::Issuer,
 };
 use recorder::{Found, Question, Recorder};
@@ -33,8 +33,8 @@ use recorder::{Found, Question, Recorder};
 /// What all checks of one run share.
 struct Run<'a> {
     connector: &'a AwsConnector,
-    connection: &'a Connection,
-    spec: &'a GrantSpec,
+    connection: AwsConnection<'a>,
+    spec: &'a AwsGrant,
     recorder: Recorder<'a>,
 }
 
@@ -52,8 +52,8 @@ struct Account {
 
 pub(super) async fn run(
     connector: &AwsConnector,
-    connection: &Connection,
-    spec: &GrantSpec,
+    connection: AwsConnection<'_>,
+    spec: &AwsGrant,
     now: Timestamp,
     sink: &dyn CheckSink,
 ) -> Verification {
@@ -223,7 +223,7 @@ impl Run<'_> {
                     }
                 };
                 let partition = principal::partition_of(&server.caller.arn).unwrap_or_default();
-                let wanted = self.connection.partition.as_str();
+                let wanted = self.connection.partition().as_str();
                 if partition != wanted {
                     return Found::fail(
                         format!(
@@ -258,13 +258,14 @@ impl Run<'_> {
                 };
                 let sts = aws_sdk_sts::Client::new(&account.sdk);
                 match self.recorder.patiently(|| Caller::ask(&sts)).await {
-                    Ok(caller) if caller.account == self.connection.account_id.as_str() => {
+                    Ok(caller) if caller.account == self.connection.account_id().as_str() => {
                         Found::pass(format!("{} in account {}", caller.arn, caller.account))
                     }
                     Ok(caller) => Found::fail(
                         format!(
                             "the session is in account {}, not {}",
-                            caller.account, self.connection.account_id
+                            caller.account,
+                            self.connection.account_id()
                         ),
                         "disconnect, and connect again with the right account id",
                     ),

@@ -56,7 +56,7 @@ fn retained(connection: &Connection, bucket: &str) -> Retained {
         type_name: BUCKET.to_owned(),
         title: "Bucket".to_owned(),
         identifier: bucket.to_owned(),
-        account_id: connection.account_id.to_string(),
+        account_id: connection.scope().to_owned(),
         region: REGION.to_owned(),
         stateful: true,
         reason: Reason::NoLongerWanted,
@@ -108,7 +108,8 @@ async fn the_provisioner_may_not_delete_and_the_reaper_only_what_was_approved() 
     );
 
     let approved = retained(&connection, "landfall-one");
-    let narrowed = reaper_session_policy(&approved, connection.partition).expect("a known type");
+    let narrowed = reaper_session_policy(&approved, connection.aws().unwrap().partition())
+        .expect("a known type");
     let reaper = sandbox
         .connector
         .reaper(&connection, &approved, &narrowed)
@@ -158,8 +159,8 @@ async fn an_ended_session_is_renewed_and_a_revoked_grant_is_not() {
         .admin(
             "iam/role",
             &json!({
-                "account": connection.account_id,
-                "role": connection.provisioner_role_name(),
+                "account": connection.scope(),
+                "role": connection.aws().unwrap().provisioner_role_name(),
                 "delete": true,
             }),
         )
@@ -218,7 +219,8 @@ async fn a_server_that_aws_does_not_know_accuses_nobody() {
     let spec = sandbox.spec(&connection).await;
     let found = connector
         .verify(&connection, &spec, sandbox.now(), &Silent)
-        .await;
+        .await
+        .unwrap();
     assert!(!found.refused);
     for check in &found.checks {
         let wanted = if check.id == "aws.server-identity" {

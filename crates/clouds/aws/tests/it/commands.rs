@@ -50,7 +50,8 @@ async fn everything_passes(sandbox: &Sandbox, connection: &Connection, spec: &Gr
     let found = sandbox
         .connector
         .verify(connection, spec, sandbox.now(), &Silent)
-        .await;
+        .await
+        .unwrap();
     for check in &found.checks {
         assert_eq!(check.outcome, Outcome::Pass, "{check:#?}");
     }
@@ -68,8 +69,11 @@ async fn the_iam_commands_make_and_repair_the_grant() {
     let principal = sandbox.connector.principal().await.unwrap();
     let commands = sandbox
         .connector
-        .guide(&connection, &spec, &principal)
-        .iam_commands;
+        .guide(&connection, &[], &spec, &principal)
+        .unwrap()
+        .commands("iam")
+        .unwrap()
+        .to_owned();
     let (endpoint, customer) = (&sandbox.endpoint, &sandbox.customer);
     shell(folder.clone(), endpoint, customer, commands.clone()).await;
     everything_passes(&sandbox, &connection, &spec).await;
@@ -98,8 +102,11 @@ async fn the_cloudformation_commands_make_the_grant() {
     let principal = sandbox.connector.principal().await.unwrap();
     let commands = sandbox
         .connector
-        .guide(&connection, &spec, &principal)
-        .cloudformation_commands;
+        .guide(&connection, &[], &spec, &principal)
+        .unwrap()
+        .commands("cloudformation")
+        .unwrap()
+        .to_owned();
     let (endpoint, customer) = (&sandbox.endpoint, &sandbox.customer);
     shell(folder.clone(), endpoint, customer, commands.clone()).await;
     everything_passes(&sandbox, &connection, &spec).await;
@@ -118,18 +125,25 @@ async fn a_deleted_stack_can_be_made_again_under_a_running_service() {
     let connection = sandbox.connection(true).await;
     let spec = sandbox.spec(&connection).await;
     let principal = sandbox.connector.principal().await.unwrap();
-    let guide = sandbox.connector.guide(&connection, &spec, &principal);
+    let guide = sandbox
+        .connector
+        .guide(&connection, &[], &spec, &principal)
+        .unwrap();
+    let commands = guide.commands("cloudformation").unwrap().to_owned();
     let (endpoint, customer) = (&sandbox.endpoint, &sandbox.customer);
     let run = |commands: String| shell(folder.clone(), endpoint, customer, commands);
-    run(guide.cloudformation_commands.clone()).await;
+    run(commands.clone()).await;
     run(format!(
         "aws iam create-role --role-name landfall-shop-web-execution \\
            --assume-role-policy-document '{TASKS}' --permissions-boundary {}",
-        connection.boundary_policy_arn()
+        connection.aws().unwrap().boundary_policy_arn()
     ))
     .await;
 
-    let stack = format!("--region {REGION} --stack-name {}", connection.stack_name());
+    let stack = format!(
+        "--region {REGION} --stack-name {}",
+        connection.aws().unwrap().stack_name()
+    );
     run(format!(
         "set -e; aws cloudformation delete-stack {stack}
          aws cloudformation wait stack-delete-complete {stack}"
@@ -139,6 +153,6 @@ async fn a_deleted_stack_can_be_made_again_under_a_running_service() {
         sandbox.connector.detect(&connection).await,
         Detection::Refused { .. }
     ));
-    run(guide.cloudformation_commands).await;
+    run(commands).await;
     everything_passes(&sandbox, &connection, &spec).await;
 }

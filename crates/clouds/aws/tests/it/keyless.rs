@@ -11,7 +11,7 @@ use landfall_contract::connector::Harness as _;
 use landfall_model::{
     Clock as _, Timestamp,
     check::{Check, Outcome},
-    connection::{Connection, Method, State},
+    connection::{AwsAccess, Connection, Method, State, Target},
     connector::{Availability, Connector, Detection, Silent, Verification},
     entropy::SystemEntropy,
     grant::{AWS_AUDIENCE, GrantSpec, Identity},
@@ -126,9 +126,12 @@ impl Scene {
     /// A connection with everything granted, as it is once connected.
     async fn granted(&self) -> (Connection, GrantSpec) {
         let mut connection = connection(&self.sandbox.customer.account, REGION, true);
-        connection.method = Method::Oidc;
+        let Target::Aws(aws) = &mut connection.target else {
+            unreachable!("the connection is to AWS");
+        };
+        aws.access = AwsAccess::Oidc;
         let principal = self.connector.principal().await.unwrap();
-        let spec = landfall_plan::policy::aws::grant(&connection, &principal).unwrap();
+        let spec = landfall_plan::policy::grant(&connection, &principal).unwrap();
         self.sandbox.grant(&connection, &spec, None).await;
         connection.state = State::Connected {
             since: TestClock.now(),
@@ -140,11 +143,14 @@ impl Scene {
         self.connector
             .verify(connection, spec, TestClock.now(), &Silent)
             .await
+            .unwrap()
     }
 
     /// Changes the condition of a role's trust policy.
     async fn trusting(&self, spec: &GrantSpec, identity: Identity, condition: Value) {
         let role = spec
+            .aws()
+            .unwrap()
             .roles
             .iter()
             .find(|role| role.identity == identity)
@@ -226,7 +232,7 @@ async fn a_role_that_forgot_the_subject_is_found() {
         let check = check(&found, &format!("aws.token-subject-enforced.{who}"));
         assert_eq!(check.outcome, Outcome::Fail);
         assert!(check.evidence.contains("every connection of this server"));
-        assert!(check.remedy.contains(&connection.federation_subject()));
+        assert!(check.remedy.contains(&connection.subject()));
         assert!(!found.refused);
     }
 }
@@ -280,7 +286,7 @@ async fn without_the_accounts_provider_the_grant_is_refused() {
     scene
         .iam
         .delete_open_id_connect_provider()
-        .open_id_connect_provider_arn(connection.oidc_provider_arn(URL))
+        .open_id_connect_provider_arn(connection.aws().unwrap().oidc_provider_arn(URL))
         .send()
         .await
         .unwrap();

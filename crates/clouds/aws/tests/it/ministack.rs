@@ -107,7 +107,8 @@ impl Harness for Ministack {
         let mut spec = self.grants.spec(connection, &principal);
         // AWS lets this action be granted for roles (AWS docs: "Actions,
         // resources, and condition keys for IAM"); ministack knows `*` only.
-        let verify = &mut spec.roles[0].policies[0].document["Statement"];
+        let GrantSpec::Aws(aws) = &mut spec;
+        let verify = &mut aws.roles[0].policies[0].document["Statement"];
         verify.as_array_mut().expect("statements").push(json!({
             "Effect": "Allow",
             "Action": "iam:SimulatePrincipalPolicy",
@@ -199,7 +200,8 @@ async fn the_real_grant_works_as_far_as_it_is_simulated(target: &Ministack) {
     let found = target
         .connector
         .verify(&connection, &spec, target.now(), &Silent)
-        .await;
+        .await
+        .unwrap();
     let mut passed = 0;
     for check in &found.checks {
         if !check.id.starts_with("aws.permissions.") {

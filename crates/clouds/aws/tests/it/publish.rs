@@ -1,7 +1,7 @@
 use crate::support::{connector, sandbox::Sandbox};
 use landfall_aws::TemplateBucket;
 use landfall_contract::connector::Harness as _;
-use landfall_model::{driver::FailureKind, grant::QuickCreate};
+use landfall_model::{driver::FailureKind, grant::How};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_published_template_is_where_the_link_says() {
@@ -27,11 +27,11 @@ async fn a_published_template_is_where_the_link_says() {
         .expect("and published again");
 
     let principal = connector.principal().await.unwrap();
-    let QuickCreate::Link { url } = connector.guide(&connection, &spec, &principal).quick_create
-    else {
-        panic!("there is a bucket, so there is a link");
-    };
-    let url: url::Url = url.parse().unwrap();
+    let guide = connector
+        .guide(&connection, &[], &spec, &principal)
+        .unwrap();
+    let link = guide.link().expect("there is a bucket, so there is a link");
+    let url: url::Url = link.parse().unwrap();
     assert!(url.path().ends_with("/cloudformation/home"));
     let fragment = url.fragment().unwrap();
     let (route, query) = fragment.split_once('?').unwrap();
@@ -40,13 +40,16 @@ async fn a_published_template_is_where_the_link_says() {
         .split('&')
         .map(|pair| pair.split_once('=').unwrap())
         .collect();
-    assert_eq!(parameters["stackName"], connection.stack_name());
+    assert_eq!(
+        parameters["stackName"],
+        connection.aws().unwrap().stack_name()
+    );
     let template_url = percent_encoding::percent_decode_str(parameters["templateURL"])
         .decode_utf8()
         .unwrap();
     let served: serde_json::Value =
         serde_json::from_str(&sandbox.get(&template_url).await).unwrap();
-    assert_eq!(served, spec.template);
+    assert_eq!(served, spec.aws().unwrap().template);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,8 +63,11 @@ async fn without_a_bucket_nothing_is_published_and_the_reason_is_told() {
         .await
         .expect("nothing to do");
     let principal = sandbox.connector.principal().await.unwrap();
-    let guide = sandbox.connector.guide(&connection, &spec, &principal);
-    let QuickCreate::Unavailable { reason } = guide.quick_create else {
+    let guide = sandbox
+        .connector
+        .guide(&connection, &[], &spec, &principal)
+        .unwrap();
+    let Some(How::Unavailable { reason }) = guide.way("quick-create") else {
         panic!("there is no bucket");
     };
     assert!(reason.contains("template_bucket"), "{reason}");

@@ -194,7 +194,7 @@ async fn session(sandbox: &Sandbox, connection: &Connection) -> aws_config::SdkC
     let sts = aws_sdk_sts::Client::new(&customer::sdk(&sandbox.endpoint, &sandbox.operator));
     let issued = sts
         .assume_role()
-        .role_arn(connection.provisioner_role_arn())
+        .role_arn(connection.aws().unwrap().provisioner_role_arn())
         .role_session_name("stolen")
         .external_id(&connection.external_id)
         .send()
@@ -242,8 +242,8 @@ async fn neither_identity_is_edited_and_no_role_is_handed_to_cloudformation() {
     let stolen = session(&sandbox, &connection).await;
     let iam = aws_sdk_iam::Client::new(&stolen);
     for role in [
-        connection.provisioner_role_name(),
-        connection.reaper_role_name(),
+        connection.aws().unwrap().provisioner_role_name(),
+        connection.aws().unwrap().reaper_role_name(),
     ] {
         refusal!(
             "an inline policy",
@@ -298,7 +298,7 @@ async fn neither_identity_is_edited_and_no_role_is_handed_to_cloudformation() {
         "becoming the reaper",
         aws_sdk_sts::Client::new(&stolen)
             .assume_role()
-            .role_arn(connection.reaper_role_arn())
+            .role_arn(connection.aws().unwrap().reaper_role_arn())
             .role_session_name("stolen")
             .external_id(&connection.external_id)
     );
@@ -329,7 +329,7 @@ async fn neither_identity_is_edited_and_no_role_is_handed_to_cloudformation() {
                 .create_resource()
                 .type_name("AWS::S3::Bucket")
                 .desired_state(r#"{"BucketName":"landfall-passed"}"#)
-                .role_arn(connection.role_arn(name))
+                .role_arn(connection.aws().unwrap().role_arn(name))
         );
     }
 }

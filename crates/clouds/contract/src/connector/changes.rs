@@ -71,6 +71,8 @@ pub(super) async fn an_old_version_is_noticed(harness: &dyn Harness) -> Support 
 pub(super) async fn an_organizations_denial_is_named(harness: &dyn Harness) -> Support {
     let (connection, spec) = granted(harness).await;
     let (group, action) = spec
+        .aws()
+        .expect("it is of AWS")
         .permissions
         .iter()
         .find_map(|group| {

@@ -5,7 +5,7 @@ use landfall_model::{
     connection::State,
     connector::{Availability, Detection},
     driver::FailureKind,
-    grant::{Identity, ServerPrincipal},
+    grant::{How, Identity, ServerPrincipal},
 };
 
 pub(super) async fn it_is_available_and_has_a_principal(harness: &dyn Harness) -> Support {
@@ -62,7 +62,7 @@ pub(super) async fn after_the_grant_every_check_passes(harness: &dyn Harness) ->
     let connector = harness.connector();
     let (connection, spec) = granted(harness).await;
     assert_eq!(connector.detect(&connection).await, Detection::Granted);
-    assert_eq!(connection.grant_version, Some(spec.version));
+    assert_eq!(connection.grant_version, Some(spec.version()));
     assert!(connection.grant_digest.is_some());
 
     let again = verify(harness, &connection, &spec).await;
@@ -182,42 +182,41 @@ pub(super) async fn the_guide_names_what_it_must(harness: &dyn Harness) -> Suppo
     let connection = harness.connection(true).await;
     let spec = harness.spec(&connection).await;
     let principal = connector.principal().await.expect("it has an identity");
-    let guide = connector.guide(&connection, &spec, &principal);
-    assert_eq!(guide.version, spec.version);
-    assert_eq!(guide.external_id, connection.external_id);
-    assert_eq!(
-        guide.principal_arn,
-        match &principal {
-            ServerPrincipal::Aws { arn } => arn.clone(),
-            ServerPrincipal::Issuer { url } => connection.oidc_provider_arn(url),
+    let guide = connector
+        .guide(&connection, &[], &spec, &principal)
+        .expect("the connection and the grant are of this cloud");
+    assert_eq!(guide.version, spec.version());
+    let aws = connection.aws().expect("it is to AWS");
+    let trusted = match &principal {
+        ServerPrincipal::Issuer { url } => {
+            assert_eq!(guide.fact("subject"), Some(&*connection.subject()));
+            assert_eq!(guide.fact("provider"), Some(&*aws.oidc_provider_arn(url)));
+            guide.fact("issuer")
         }
-    );
-    for commands in [&guide.cloudformation_commands, &guide.iam_commands] {
-        assert!(commands.contains(connection.account_id.as_str()));
-        assert!(commands.contains(&connection.external_id));
+        _ => {
+            assert_eq!(guide.fact("external-id"), Some(&*connection.external_id));
+            guide.fact("principal")
+        }
+    };
+    assert_eq!(trusted, Some(principal.as_str()));
+    for way in ["cloudformation", "iam"] {
+        let commands = guide.commands(way).expect("there are commands");
+        assert!(commands.contains(connection.scope()), "{way}");
+        assert!(commands.contains(&connection.external_id), "{way}");
     }
-    for role in &spec.roles {
-        assert!(guide.iam_commands.contains(&role.name), "{}", role.name);
-        assert!(
-            guide
-                .console_steps
-                .iter()
-                .any(|step| step.contains(&role.name)),
-            "{}",
-            role.name
-        );
-        assert!(
-            guide
-                .revoke_steps
-                .iter()
-                .any(|step| step.contains(&role.name)),
-            "{}",
-            role.name
-        );
+    let Some(How::Steps { steps }) = guide.way("console") else {
+        panic!("there are no steps: {:?}", guide.way("console"));
+    };
+    let iam = guide.commands("iam").unwrap_or_default();
+    for role in &spec.aws().expect("it is of AWS").roles {
+        let name = &role.name;
+        assert!(iam.contains(name), "{name}");
+        assert!(steps.iter().any(|step| step.contains(name)), "{name}");
+        let revoked = guide.revoke_steps.iter().any(|step| step.contains(name));
+        assert!(revoked, "{name}");
     }
     assert!(
-        guide
-            .console_steps
+        steps
             .iter()
             .any(|step| step.contains("Require external ID"))
     );

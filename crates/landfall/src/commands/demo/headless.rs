@@ -2,15 +2,15 @@
 //! be so and is not ends it with an error.
 
 use super::{customer, journey::Api, provider::Provider};
-use crate::server::Server;
+use crate::{connectors, server::Server};
 use anyhow::{Context as _, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use landfall_cli::Output;
 use landfall_model::{
     check::CheckRun,
     connection::Connection,
-    connector::Connector,
     driver::{AttemptToken, Driver, Failure, FailureKind, PatchOperation, Status},
+    grant::GrantGuide,
     plan::Plan,
     resource::Resource,
     retained::Retained,
@@ -159,9 +159,8 @@ pub async fn walk(
 async fn connect(api: &Api, provider: &Provider) -> anyhow::Result<(Connection, Vec<CheckLine>)> {
     let account_id = &provider.customer.account_id;
     let created = api.create_connection(account_id).await?;
-    let link = created["grant"]["quick_create"]["url"]
-        .as_str()
-        .context("the grant has no quick-create link")?;
+    let guide: GrantGuide = serde_json::from_value(created["grant"].clone())?;
+    let link = guide.link().context("the grant has no quick-create link")?;
     customer::create_stack(link, account_id).await?;
     let id = created["connection"]["id"].as_str().unwrap_or_default();
     let path = format!("/connections/{id}");
@@ -192,7 +191,7 @@ async fn connect(api: &Api, provider: &Provider) -> anyhow::Result<(Connection, 
         .iter()
         .map(|check| CheckLine {
             cloud: "aws",
-            method: connection.method.as_str(),
+            method: connection.method().as_str(),
             id: check.id.clone(),
             outcome: check.outcome.as_str(),
         })
@@ -300,7 +299,10 @@ async fn try_refused(
     connection: &Connection,
     resources: &[Resource],
 ) -> anyhow::Result<Vec<RefusedLine>> {
-    let driver = server.connector.provisioner(connection, REGION).await?;
+    let connector = connectors::of(&server.connectors, connection.method())
+        .context("the server has no connector for the connection")?;
+    let driver = connector.provisioner(connection, REGION).await?;
+    let aws = connection.aws()?;
     let find = |type_name: &str| {
         resources
             .iter()
@@ -339,14 +341,10 @@ async fn try_refused(
         ),
         (
             "AWS::IAM::Role",
-            connection.provisioner_role_name(),
+            aws.provisioner_role_name(),
             Attempt::Set("/MaxSessionDuration", json!(43200)),
         ),
-        (
-            "AWS::IAM::Role",
-            connection.reaper_role_name(),
-            Attempt::Delete,
-        ),
+        ("AWS::IAM::Role", aws.reaper_role_name(), Attempt::Delete),
     ];
     attempts.push((
         "AWS::IAM::Role",
@@ -365,10 +363,7 @@ async fn try_refused(
     ));
     let mut refused = Vec::new();
     for (number, (type_name, identifier, attempt)) in attempts.into_iter().enumerate() {
-        let token = AttemptToken(format!(
-            "demo-refused-{}-{number}",
-            connection.role_suffix()
-        ));
+        let token = AttemptToken(format!("demo-refused-{}-{number}", connection.suffix()));
         let failure = attempt
             .run(&*driver, type_name, &identifier, &token)
             .await?

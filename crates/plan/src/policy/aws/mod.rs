@@ -19,8 +19,8 @@ pub use refused::{Operation, refused_change};
 pub use session::reaper_session_policy;
 
 use landfall_model::{
-    connection::Connection,
-    grant::{GrantSpec, Identity, PolicyDocument, ServerPrincipal},
+    connection::AwsConnection,
+    grant::{AwsGrant, Identity, PolicyDocument, ServerPrincipal},
 };
 use place::Place;
 use std::collections::BTreeSet;
@@ -32,9 +32,9 @@ pub const GRANT_VERSION: u32 = 2;
 /// Everything that the customer of `connection` grants to the server
 /// `principal`. The same input always gives the same documents.
 pub fn grant(
-    connection: &Connection,
+    connection: AwsConnection<'_>,
     principal: &ServerPrincipal,
-) -> Result<GrantSpec, PolicyError> {
+) -> Result<AwsGrant, PolicyError> {
     let trust = trust::Trust::of(connection, principal)?;
     let place = Place::of(connection)?;
     let boundary = boundary(connection, &place)?;
@@ -47,7 +47,7 @@ pub fn grant(
         .iter()
         .map(|identity| roles::role(connection, &trust, &place, *identity))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(GrantSpec {
+    Ok(AwsGrant {
         version: GRANT_VERSION,
         template: template::template(connection, &trust, &roles, &boundary)?,
         permissions: questions::groups(&place, connection.with_reaper),
@@ -56,7 +56,7 @@ pub fn grant(
     })
 }
 
-fn boundary(connection: &Connection, place: &Place) -> Result<PolicyDocument, PolicyError> {
+fn boundary(connection: AwsConnection<'_>, place: &Place) -> Result<PolicyDocument, PolicyError> {
     let document = statement::document(&statement::boundary(place));
     let size = pack::size(&document);
     if size > pack::MANAGED_POLICY {
@@ -75,7 +75,7 @@ fn boundary(connection: &Connection, place: &Place) -> Result<PolicyDocument, Po
 
 /// The IAM actions that the provisioner needs to create, read, update and list
 /// resources of these types. All of them are among the questions of
-/// [`GrantSpec::permissions`], so a plan whose types are checked does not meet
+/// [`AwsGrant::permissions`], so a plan whose types are checked does not meet
 /// a permission that was not.
 pub fn required_actions<'t>(
     type_names: impl IntoIterator<Item = &'t str>,

@@ -1,7 +1,7 @@
 //! The account that a grant is for, and what stands for it in the tables.
 
 use super::PolicyError;
-use landfall_model::connection::{Connection, Partition};
+use landfall_model::connection::{AwsConnection, Partition};
 use serde_json::Value;
 
 /// Values of the placeholders: `{partition}`, `{account}`, `{region}` (in
@@ -12,7 +12,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn of(connection: &Connection) -> Result<Self, PolicyError> {
+    pub(super) fn of(connection: AwsConnection<'_>) -> Result<Self, PolicyError> {
         for region in connection.regions.iter().chain(&connection.default_region) {
             if !is_region(region) {
                 return Err(PolicyError::Region {
@@ -20,18 +20,15 @@ impl Place {
                 });
             }
         }
-        let partition = connection.partition.as_str().to_owned();
-        let account = connection.account_id.to_string();
-        let boundary = format!(
-            "arn:{partition}:iam::{account}:policy/{}",
-            connection.boundary_policy_name()
-        );
+        let partition = connection.partition().as_str().to_owned();
+        let account = connection.account_id().to_string();
+        let boundary = connection.boundary_policy_arn();
         let region = connection
             .regions
             .first()
             .or(connection.default_region.as_ref())
             .cloned()
-            .unwrap_or_else(|| usual_region(connection.partition).to_owned());
+            .unwrap_or_else(|| usual_region(connection.partition()).to_owned());
         // The same set of regions makes the same documents.
         let mut regions = connection.regions.clone();
         if !regions.is_empty() {

@@ -8,7 +8,7 @@ use super::{
     trust::Trust,
 };
 use landfall_model::{
-    connection::Connection,
+    connection::AwsConnection,
     grant::{Identity, RoleSpec},
 };
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 const MAX_SESSION: u32 = 3_600;
 
 pub(super) fn role(
-    connection: &Connection,
+    connection: AwsConnection<'_>,
     trust: &Trust<'_>,
     place: &Place,
     identity: Identity,

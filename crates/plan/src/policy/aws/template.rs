@@ -2,7 +2,7 @@
 
 use super::{GRANT_VERSION, PolicyError, trust::Trust};
 use landfall_model::{
-    connection::Connection,
+    connection::AwsConnection,
     grant::{AWS_AUDIENCE, Identity, PolicyDocument, RoleSpec},
 };
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ const TEMPLATE_BODY: usize = 51_200;
 /// and IAM refuses to delete a policy in use. A second stack must therefore not
 /// make it again, which `ExistingBoundary` says.
 pub(super) fn template(
-    connection: &Connection,
+    connection: AwsConnection<'_>,
     trust: &Trust<'_>,
     roles: &[RoleSpec],
     boundary: &PolicyDocument,
@@ -102,13 +102,13 @@ pub(super) fn template(
             "Landfall: access to account {} for the connection {}. \
              Creates IAM roles and policies only. Delete the stack to revoke the access; \
              the boundary of workloads' roles stays.",
-            connection.account_id, connection.id
+            connection.account_id(), connection.id
         ),
         "Metadata": {
             "Landfall": {
                 "GrantVersion": GRANT_VERSION,
                 "Connection": connection.id.as_str(),
-                "Account": connection.account_id.as_str(),
+                "Account": connection.account_id().as_str(),
                 "RequiredCapability": "CAPABILITY_NAMED_IAM",
                 "Policies": roles
                     .iter()

@@ -3,7 +3,7 @@
 
 use super::PolicyError;
 use landfall_model::{
-    connection::{Connection, Method},
+    connection::{AwsAccess, AwsConnection},
     grant::{AWS_AUDIENCE, ServerPrincipal},
 };
 use serde_json::{Value, json};
@@ -28,26 +28,26 @@ pub(super) enum Trust<'a> {
 
 impl<'a> Trust<'a> {
     pub(super) fn of(
-        connection: &'a Connection,
+        connection: AwsConnection<'a>,
         principal: &'a ServerPrincipal,
     ) -> Result<Self, PolicyError> {
-        match (connection.method, principal) {
-            (Method::AssumeRole, ServerPrincipal::Aws { arn }) => {
+        match (connection.access(), principal) {
+            (AwsAccess::AssumeRole, ServerPrincipal::Aws { arn }) => {
                 check_principal(connection, arn)?;
                 check_external_id(&connection.external_id)?;
                 Ok(Self::Principal {
                     arn,
-                    external_id: &connection.external_id,
+                    external_id: &connection.connection().external_id,
                 })
             }
-            (Method::Oidc, ServerPrincipal::Issuer { url }) => Ok(Self::Issuer {
+            (AwsAccess::Oidc, ServerPrincipal::Issuer { url }) => Ok(Self::Issuer {
                 url,
                 host_and_path: check_issuer(url)?,
                 provider_arn: connection.oidc_provider_arn(url),
-                subject: connection.federation_subject(),
+                subject: connection.subject(),
             }),
-            (method, principal) => Err(PolicyError::PrincipalKind {
-                method: method.as_str(),
+            (_, principal) => Err(PolicyError::PrincipalKind {
+                method: connection.method().as_str(),
                 principal: principal.as_str().to_owned(),
             }),
         }
@@ -142,7 +142,7 @@ fn check_issuer(url: &str) -> Result<&str, PolicyError> {
 /// A role or user ARN in the connection's own partition: roles cannot be
 /// assumed from another one, and the ARN of a session or of a whole account
 /// would trust too little or too much.
-fn check_principal(connection: &Connection, arn: &str) -> Result<(), PolicyError> {
+fn check_principal(connection: AwsConnection<'_>, arn: &str) -> Result<(), PolicyError> {
     let refused = || PolicyError::Principal {
         arn: arn.to_owned(),
     };
@@ -163,10 +163,10 @@ fn check_principal(connection: &Connection, arn: &str) -> Result<(), PolicyError
     if !account_is_plain || !named {
         return Err(refused());
     }
-    if *partition != connection.partition.as_str() {
+    if *partition != connection.partition().as_str() {
         return Err(PolicyError::PrincipalPartition {
             arn: arn.to_owned(),
-            partition: connection.partition.as_str().to_owned(),
+            partition: connection.partition().as_str().to_owned(),
         });
     }
     Ok(())

@@ -13,7 +13,7 @@ const LARGEST_BODY: usize = 51_200;
 /// Everything runs in a subshell: pasted into a terminal, a failure then ends
 /// the commands and not the terminal.
 fn script(context: &Context<'_>, body: &str) -> String {
-    let account = &context.connection.account_id;
+    let account = &context.connection.account_id();
     format!(
         "(
 set -eu
@@ -68,7 +68,7 @@ fn quoted(text: &str) -> String {
 
 pub(super) fn cloudformation(context: &Context<'_>) -> String {
     let stack = context.connection.stack_name();
-    let template = &context.spec.template;
+    let template = &context.grant.template;
     let pretty = format!("{template:#}").len() < LARGEST_BODY;
     let fits = pretty || template.to_string().len() < LARGEST_BODY;
     let mut body = String::new();
@@ -87,7 +87,7 @@ pub(super) fn cloudformation(context: &Context<'_>) -> String {
     };
     let stack = quoted(&stack);
     let region = quoted(context.region);
-    let boundary = &context.spec.boundary;
+    let boundary = &context.grant.boundary;
     let mut arguments = format!(
         "--region {region} --stack-name {stack} \\\n    {source} \\\n    \
          --capabilities CAPABILITY_NAMED_IAM \\\n    \
@@ -267,11 +267,11 @@ only_policies() { # role, then the ARNs of all that it should have
 
 pub(super) fn iam(context: &Context<'_>) -> String {
     let mut body = format!("{PUT_POLICY}{PUT_ROLE}");
-    body.push_str(&policy(context, &context.spec.boundary));
+    body.push_str(&policy(context, &context.grant.boundary));
     if let Some(provider) = Provider::of(context) {
         body.push_str(&provider.put());
     }
-    for role in &context.spec.roles {
+    for role in &context.grant.roles {
         for document in &role.policies {
             body.push_str(&policy(context, document));
         }

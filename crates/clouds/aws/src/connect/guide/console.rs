@@ -1,16 +1,16 @@
 //! Steps for a person in the console.
 
-use super::Context;
+use super::{Context, Trusted};
 use crate::connect::principal::parse_iam_arn;
-use landfall_model::grant::{AWS_AUDIENCE, Identity, RoleSpec, ServerPrincipal};
+use landfall_model::grant::{AWS_AUDIENCE, Identity, RoleSpec};
 
 pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
     let connection = context.connection;
     let mut steps = vec![format!(
         "Sign in to the AWS console of account {} and open IAM.",
-        connection.account_id
+        connection.account_id()
     )];
-    let boundary = &context.spec.boundary;
+    let boundary = &context.grant.boundary;
     steps.push(format!(
         "Policies → Create policy → JSON: paste the document of {name} from the template, name it \
          {name}. It bounds the roles that Landfall will create for your services.",
@@ -23,7 +23,7 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
              {AWS_AUDIENCE} is among its audiences. An account has one provider per URL."
         ));
     }
-    for role in &context.spec.roles {
+    for role in &context.grant.roles {
         let names: Vec<&str> = role.policies.iter().map(|p| p.name.as_str()).collect();
         let what = match role.identity {
             Identity::Provisioner => "creates and changes, and is refused every destruction",
@@ -59,35 +59,35 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
 
 /// How to choose whom a role trusts.
 fn trusted(context: &Context<'_>) -> String {
-    match context.principal {
-        ServerPrincipal::Aws { arn } => format!(
+    match context.trusted {
+        Trusted::Principal(arn) => format!(
             "Roles → Create role → Trusted entity type: AWS account → Another AWS account: \
              {}. Tick \"Require external ID\" and enter {}. Leave \"Require MFA\" unticked.",
             account_of(arn),
             context.connection.external_id
         ),
-        ServerPrincipal::Issuer { url } => format!(
+        Trusted::Issuer(url) => format!(
             "Roles → Create role → Trusted entity type: Web identity → Identity provider: {}, \
              Audience: {AWS_AUDIENCE}. Add the condition {}:sub StringEquals {}: without it, \
              every connection of this server could use the role.",
             host_and_path(url),
             host_and_path(url),
-            context.connection.federation_subject()
+            context.connection.subject()
         ),
     }
 }
 
 /// What the console's form cannot say and the trust policy must.
 fn narrowed(context: &Context<'_>, role: &RoleSpec) -> String {
-    match context.principal {
-        ServerPrincipal::Aws { arn } => format!(
+    match context.trusted {
+        Trusted::Principal(arn) => format!(
             "Open {} → Trust relationships → Edit trust policy, and replace the principal \
              arn:{}:iam::{}:root by {arn}: only this server, not its whole account.",
             role.name,
-            context.connection.partition.as_str(),
+            context.connection.partition().as_str(),
             account_of(arn),
         ),
-        ServerPrincipal::Issuer { url } => format!(
+        Trusted::Issuer(url) => format!(
             "Open {} → Trust relationships, and see that StringEquals names both {host}:aud and \
              {host}:sub.",
             role.name,
@@ -106,7 +106,7 @@ fn host_and_path(url: &str) -> &str {
 
 pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {
     let roles: Vec<&str> = context
-        .spec
+        .grant
         .roles
         .iter()
         .map(|role| role.name.as_str())
@@ -129,7 +129,7 @@ pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {
         format!(
             "The policy {} stays when the stack is deleted, because it bounds the roles of your \
              services. Keep it as long as one of them uses it, and if you mean to grant again.",
-            context.spec.boundary.name
+            context.grant.boundary.name
         ),
         "To stop at once without deleting anything, edit the trust policies so that they no \
          longer name this server. Sessions that exist last up to an hour: IAM → the role → \

@@ -1,7 +1,7 @@
 use super::*;
 use landfall_model::{
     Timestamp,
-    connection::{Cloud, Method, Partition, State},
+    connection::{Aws, AwsAccess, Partition, State, Target},
     grant::{Identity, PolicyDocument, RoleSpec},
 };
 use serde_json::{Value, json};
@@ -13,10 +13,11 @@ fn connection() -> Connection {
         id: "con_0190b5c8e0f07c3f8a1d2b3c4d5e6f70".parse().unwrap(),
         organization_id: "org_0190b5c8e0f07c3f8a1d2b3c4d5e6f70".parse().unwrap(),
         name: "test".to_owned(),
-        cloud: Cloud::Aws,
-        method: Method::AssumeRole,
-        account_id: "123456789012".parse().unwrap(),
-        partition: Partition::Aws,
+        target: Target::Aws(Aws {
+            account_id: "123456789012".parse().unwrap(),
+            partition: Partition::Aws,
+            access: AwsAccess::AssumeRole,
+        }),
         external_id: "landfall-ext".to_owned(),
         regions: vec!["eu-central-1".to_owned()],
         default_region: None,
@@ -33,7 +34,7 @@ fn connection() -> Connection {
 /// Quotes and line breaks must not break the commands.
 const HOSTILE: &str = "Reads the customer's `roles`\nand $HOME";
 
-fn spec(template: Value, purpose: &str) -> GrantSpec {
+fn spec(template: Value, purpose: &str) -> AwsGrant {
     let connection = connection();
     let policy = |name: &str| PolicyDocument {
         name: name.to_owned(),
@@ -42,12 +43,12 @@ fn spec(template: Value, purpose: &str) -> GrantSpec {
             {"Effect": "Allow", "Action": "s3:GetObject",
              "Resource": "arn:aws:s3:::${aws:PrincipalAccount}/*"}]}),
     };
-    GrantSpec {
+    AwsGrant {
         version: 4,
         boundary: policy("landfall-boundary-4d5e6f70"),
         roles: vec![RoleSpec {
             identity: Identity::Provisioner,
-            name: connection.provisioner_role_name(),
+            name: connection.aws().unwrap().provisioner_role_name(),
             description: "It's the provisioner".to_owned(),
             max_session: 3600,
             trust: json!({"Version": "2012-10-17", "Statement": []}),
@@ -65,14 +66,24 @@ fn principal() -> ServerPrincipal {
     }
 }
 
+fn guide_of(connection: &Connection, others: &[Connection], grant: AwsGrant) -> GrantGuide {
+    write(&Source {
+        config: &AwsConfig::default(),
+        bucket: None,
+        connection: connection.aws().unwrap(),
+        others,
+        spec: &GrantSpec::Aws(grant),
+        principal: &principal(),
+    })
+    .unwrap()
+}
+
 fn guide(template: Value) -> GrantGuide {
-    write(
-        &AwsConfig::default(),
-        None,
-        &connection(),
-        &spec(template, HOSTILE),
-        &principal(),
-    )
+    guide_of(&connection(), &[], spec(template, HOSTILE))
+}
+
+fn commands(guide: &GrantGuide, way: &str) -> String {
+    guide.commands(way).unwrap().to_owned()
 }
 
 #[test]
@@ -88,9 +99,10 @@ fn the_link_has_the_consoles_form() {
     );
     let principal = principal();
     let context = Context {
-        connection: &connection,
-        spec: &spec,
-        principal: &principal,
+        connection: connection.aws().unwrap(),
+        grant: &spec,
+        trusted: Trusted::Principal(principal.as_str()),
+        provider_stands: false,
         region: "eu-central-1",
         template_url: None,
     };
@@ -114,9 +126,10 @@ fn who_granted_before_is_not_asked_to_make_the_boundary_again() {
     let (spec, principal) = (spec(template, HOSTILE), principal());
     let parameters = |connection: &Connection| {
         let context = Context {
-            connection,
-            spec: &spec,
-            principal: &principal,
+            connection: connection.aws().unwrap(),
+            grant: &spec,
+            trusted: Trusted::Principal(principal.as_str()),
+            provider_stands: false,
             region: "eu-central-1",
             template_url: None,
         };
@@ -131,12 +144,60 @@ fn who_granted_before_is_not_asked_to_make_the_boundary_again() {
     );
 }
 
+/// An account has one provider per issuer: the second connection must not make
+/// it, and a connection by another method never made it.
+#[test]
+fn the_provider_is_made_once_in_an_account() {
+    let keyless = |id: char, granted| {
+        let mut one = connection();
+        let Target::Aws(aws) = &mut one.target else {
+            unreachable!("the connection is to AWS");
+        };
+        aws.access = AwsAccess::Oidc;
+        one.id = format!("con_{}", id.to_string().repeat(32))
+            .parse()
+            .unwrap();
+        one.grant_version = granted;
+        one
+    };
+    let stands = |one: &Connection, others: &[Connection]| {
+        provider_stands(&Source {
+            config: &AwsConfig::default(),
+            bucket: None,
+            connection: one.aws().unwrap(),
+            others,
+            spec: &GrantSpec::Aws(spec(json!({}), "")),
+            principal: &principal(),
+        })
+    };
+    let new = keyless('a', None);
+    assert!(!stands(&new, &[]));
+    assert!(!stands(&new, &[keyless('b', None)]), "not granted yet");
+    assert!(stands(&new, &[keyless('b', Some(2))]));
+    assert!(stands(&keyless('a', Some(2)), &[]));
+    let mut by_principal = connection();
+    by_principal.grant_version = Some(2);
+    assert!(!stands(&new, &[by_principal]));
+    let mut elsewhere = keyless('b', Some(2));
+    let Target::Aws(aws) = &mut elsewhere.target else {
+        unreachable!("the connection is to AWS");
+    };
+    aws.account_id = "210987654321".parse().unwrap();
+    assert!(!stands(&new, &[elsewhere]));
+}
+
 #[test]
 fn the_commands_are_as_reviewed() {
     let guide = guide(json!({"Resources": {"X": {"Type": "AWS::IAM::Role"}}}));
-    insta::assert_snapshot!("cloudformation_commands", guide.cloudformation_commands);
-    insta::assert_snapshot!("iam_commands", guide.iam_commands);
-    insta::assert_snapshot!("console_steps", guide.console_steps.join("\n"));
+    insta::assert_snapshot!(
+        "cloudformation_commands",
+        commands(&guide, "cloudformation")
+    );
+    insta::assert_snapshot!("iam_commands", commands(&guide, "iam"));
+    let Some(How::Steps { steps }) = guide.way("console") else {
+        panic!("there are no steps");
+    };
+    insta::assert_snapshot!("console_steps", steps.join("\n"));
 }
 
 /// A stand-in for the AWS CLI that remembers its arguments and says that it is
@@ -191,7 +252,7 @@ fn run(commands: &str, account: &str, missing: &str) -> Result<(String, String),
 
 #[test]
 fn the_iam_commands_run_and_pass_documents_untouched() {
-    let commands = guide(json!({})).iam_commands;
+    let commands = self::commands(&guide(json!({})), "iam");
     let (calls, files) = run(&commands, "123456789012", "254").unwrap();
     let wanted = [
         "iam create-policy --policy-name landfall-boundary-4d5e6f70",
@@ -231,7 +292,7 @@ fn the_iam_commands_run_and_pass_documents_untouched() {
 #[test]
 fn commands_stop_in_the_wrong_account() {
     let guide = guide(json!({}));
-    for commands in [guide.iam_commands, guide.cloudformation_commands] {
+    for commands in [commands(&guide, "iam"), commands(&guide, "cloudformation")] {
         let said = run(&commands, "999999999999", "254").unwrap_err();
         assert!(said.contains("123456789012"), "{said}");
         assert!(said.contains("999999999999"), "{said}");
@@ -240,7 +301,7 @@ fn commands_stop_in_the_wrong_account() {
 
 #[test]
 fn the_stack_is_made_or_updated() {
-    let commands = guide(json!({"Resources": {}})).cloudformation_commands;
+    let commands = self::commands(&guide(json!({"Resources": {}})), "cloudformation");
     let (calls, files) = run(&commands, "123456789012", "254").unwrap();
     assert!(calls.contains("cloudformation create-stack"), "{calls}");
     assert!(calls.contains("--capabilities CAPABILITY_NAMED_IAM"));
@@ -255,7 +316,7 @@ fn the_stack_is_made_or_updated() {
 #[test]
 fn a_template_that_is_too_large_says_so_instead_of_failing_there() {
     let large = json!({"Description": "x".repeat(60_000)});
-    let commands = guide(large).cloudformation_commands;
+    let commands = self::commands(&guide(large), "cloudformation");
     assert!(commands.starts_with("# "), "{commands}");
     assert!(commands.contains("IAM commands"));
 }
@@ -276,14 +337,8 @@ fn the_commands_pass_shellcheck_where_it_is_installed() {
         return;
     }
     let spec = spec(json!({"Resources": {}}), "Reads the granted roles");
-    let guide = write(
-        &AwsConfig::default(),
-        None,
-        &connection(),
-        &spec,
-        &principal(),
-    );
-    for commands in [guide.iam_commands, guide.cloudformation_commands] {
+    let guide = guide_of(&connection(), &[], spec);
+    for commands in [commands(&guide, "iam"), commands(&guide, "cloudformation")] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("commands.sh");
         std::fs::write(&file, &commands).unwrap();

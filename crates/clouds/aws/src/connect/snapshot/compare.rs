@@ -1,11 +1,11 @@
 //! What differs between the roles and their specification, in words.
 
 use super::{Role, Snapshot, document::normal};
-use landfall_model::grant::{GrantSpec, Identity, RoleSpec};
+use landfall_model::grant::{AwsGrant, Identity, RoleSpec};
 use std::collections::BTreeMap;
 
 /// Empty when the account has exactly what the specification asks for.
-pub(crate) fn differences(spec: &GrantSpec, found: &Snapshot) -> Vec<String> {
+pub(crate) fn differences(spec: &AwsGrant, found: &Snapshot) -> Vec<String> {
     let mut said = Vec::new();
     for wanted in &spec.roles {
         match found.roles.get(&wanted.identity) {

@@ -11,9 +11,9 @@ use aws_sdk_iam::{
     error::{ProvideErrorMetadata, SdkError},
 };
 use landfall_model::{
-    connection::Connection,
+    connection::AwsConnection,
     driver::{Failure, FailureKind},
-    grant::GrantSpec,
+    grant::AwsGrant,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, error::Error};
@@ -26,8 +26,8 @@ struct Reader<'a> {
 pub(crate) async fn snapshot(
     iam: &Client,
     patience: Patience<'_>,
-    connection: &Connection,
-    spec: &GrantSpec,
+    connection: AwsConnection<'_>,
+    spec: &AwsGrant,
 ) -> Result<Snapshot, Failure> {
     let reader = &Reader { iam, patience };
     let roles = spec.roles.iter().map(|wanted| async {

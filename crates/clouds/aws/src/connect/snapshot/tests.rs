@@ -1,5 +1,5 @@
 use super::{document::parse, *};
-use landfall_model::grant::{GrantSpec, PolicyDocument, RoleSpec};
+use landfall_model::grant::{AwsGrant, PolicyDocument, RoleSpec};
 use serde_json::json;
 
 fn policy(name: &str, action: &str) -> PolicyDocument {
@@ -11,8 +11,8 @@ fn policy(name: &str, action: &str) -> PolicyDocument {
     }
 }
 
-fn spec() -> GrantSpec {
-    GrantSpec {
+fn spec() -> AwsGrant {
+    AwsGrant {
         version: 2,
         boundary: policy("landfall-boundary-1", "s3:GetObject"),
         roles: vec![RoleSpec {

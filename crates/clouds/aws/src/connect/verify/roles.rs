@@ -151,7 +151,7 @@ impl Wrong {
     /// What to show to the role instead.
     fn proof(self, run: &Run<'_>) -> Proof {
         let random = || hex::encode(run.recorder.entropy.array::<16>());
-        let mut token = Token::good(run.connection.federation_subject());
+        let mut token = Token::good(run.connection.subject());
         match self {
             Self::NoExternalId => return Proof::ExternalId(None),
             // A role that asks for no id at all lets a wrong one in as well;
@@ -194,7 +194,7 @@ impl Wrong {
                 format!(
                     "add to the trust policy of {role_arn} the condition \"StringEquals\" on the \
                      issuer's \":sub\" with \"{}\", or make the grant again",
-                    connection.federation_subject()
+                    connection.subject()
                 ),
             ),
             Self::OtherAudience => Found::fail(
@@ -327,7 +327,7 @@ fn remedy(run: &Run<'_>, opener: &Opener) -> String {
             "make the grant again: the account must have an OpenID Connect provider for {url} \
              with the audience {AWS_AUDIENCE}, and the role must exist under exactly this name \
              and trust the subject {}",
-            run.connection.federation_subject()
+            run.connection.subject()
         ),
     }
 }

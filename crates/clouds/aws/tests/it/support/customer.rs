@@ -44,8 +44,8 @@ impl Customer {
         spec: &GrantSpec,
         only: Option<Identity>,
     ) {
-        self.policy(connection, &spec.boundary).await;
-        for role in &spec.roles {
+        self.policy(connection, &spec.aws().unwrap().boundary).await;
+        for role in &spec.aws().unwrap().roles {
             if only.is_none_or(|only| only == role.identity) {
                 self.role(connection, role).await;
             }
@@ -65,7 +65,7 @@ impl Customer {
             assert!(
                 error.is_entity_already_exists_exception(),
                 "{}: {error:?}",
-                connection.account_id
+                connection.scope()
             );
         }
     }
@@ -100,7 +100,7 @@ impl Customer {
     /// Deletes the roles, as deleting the stack would; policies stay, which is
     /// harder for whoever grants again.
     pub(crate) async fn revoke(&self, connection: &Connection, spec: &GrantSpec) {
-        for role in &spec.roles {
+        for role in &spec.aws().unwrap().roles {
             for policy in &role.policies {
                 self.iam
                     .detach_role_policy()
@@ -214,14 +214,16 @@ fn refuses(policy: &PolicyDocument) -> bool {
 }
 
 fn role_of(spec: &GrantSpec, identity: Identity) -> &RoleSpec {
-    spec.roles
+    spec.aws()
+        .unwrap()
+        .roles
         .iter()
         .find(|role| role.identity == identity)
         .expect("the role is in the grant")
 }
 
 fn arn(connection: &Connection, policy: &str) -> String {
-    format!("arn:aws:iam::{}:policy/{policy}", connection.account_id)
+    format!("arn:aws:iam::{}:policy/{policy}", connection.scope())
 }
 
 fn tag(key: &str, value: &str) -> Tag {

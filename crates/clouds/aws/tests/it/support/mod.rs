@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use landfall_aws::{AwsConfig, AwsConnector, Identity};
 use landfall_model::{
     Clock, Entropy, Timestamp,
-    connection::{Cloud, Connection, Method, Partition, State},
+    connection::{Aws, AwsAccess, Connection, Partition, State, Target},
     connector::Connector,
     entropy::SystemEntropy,
     id::{ConnectionId, OrganizationId},
@@ -75,10 +75,11 @@ pub(crate) fn connection(account: &str, region: &str, with_reaper: bool) -> Conn
         id: ConnectionId::at(now, entropy),
         organization_id: OrganizationId::at(now, entropy),
         name: "test".to_owned(),
-        cloud: Cloud::Aws,
-        method: Method::AssumeRole,
-        account_id: account.parse().expect("an account id"),
-        partition: Partition::Aws,
+        target: Target::Aws(Aws {
+            account_id: account.parse().expect("an account id"),
+            partition: Partition::Aws,
+            access: AwsAccess::AssumeRole,
+        }),
         external_id: format!("landfall-{external_id}"),
         regions: vec![region.to_owned()],
         default_region: None,

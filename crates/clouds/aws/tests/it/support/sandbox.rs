@@ -183,7 +183,7 @@ impl Harness for Sandbox {
         });
         self.admin(
             "iam/scp",
-            &json!({"account": connection.account_id, "policy": policy}),
+            &json!({"account": connection.scope(), "policy": policy}),
         )
         .await;
         Support::Done

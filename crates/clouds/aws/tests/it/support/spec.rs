@@ -7,8 +7,8 @@
 use landfall_model::{
     connection::Connection,
     grant::{
-        GrantSpec, Identity, PermissionGroup, PermissionQuestion, PolicyDocument, RoleSpec,
-        ServerPrincipal,
+        AwsGrant, GrantSpec, Identity, PermissionGroup, PermissionQuestion, PolicyDocument,
+        RoleSpec, ServerPrincipal,
     },
 };
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ impl Grant {
     pub(crate) fn spec(self, connection: &Connection, principal: &ServerPrincipal) -> GrantSpec {
         match self {
             Self::Small => spec(connection, principal.as_str()),
-            Self::Real => landfall_plan::policy::aws::grant(connection, principal)
+            Self::Real => landfall_plan::policy::grant(connection, principal)
                 .expect("the connection is well formed"),
         }
     }
@@ -39,18 +39,18 @@ fn spec(connection: &Connection, principal_arn: &str) -> GrantSpec {
         roles.push(reaper(connection, principal_arn));
     }
     let boundary = policy(
-        connection.boundary_policy_name(),
+        connection.aws().unwrap().boundary_policy_name(),
         "Bounds the roles that are made for services",
         json!([{"Effect": "Allow", "Action": ["s3:GetObject", "logs:PutLogEvents"], "Resource": "*"}]),
     );
     let template = template(&roles, &boundary);
-    GrantSpec {
+    GrantSpec::Aws(AwsGrant {
         version: VERSION,
         boundary,
         roles,
         permissions: permissions(connection),
         template,
-    }
+    })
 }
 
 /// The trust policy as it should be.
@@ -96,12 +96,12 @@ fn role(
 }
 
 fn provisioner(connection: &Connection, principal_arn: &str) -> RoleSpec {
-    let suffix = connection.role_suffix();
-    let account = connection.account_id.as_str();
+    let suffix = connection.suffix();
+    let account = connection.scope();
     role(
         connection,
         Identity::Provisioner,
-        connection.provisioner_role_name(),
+        connection.aws().unwrap().provisioner_role_name(),
         principal_arn,
         vec![
             policy(
@@ -159,10 +159,10 @@ fn reaper(connection: &Connection, principal_arn: &str) -> RoleSpec {
     role(
         connection,
         Identity::Reaper,
-        connection.reaper_role_name(),
+        connection.aws().unwrap().reaper_role_name(),
         principal_arn,
         vec![policy(
-            format!("landfall-reap-{}", connection.role_suffix()),
+            format!("landfall-reap-{}", connection.suffix()),
             "Destroys what was approved",
             json!([{"Effect": "Allow",
                 "Action": [
@@ -188,7 +188,7 @@ fn permissions(connection: &Connection) -> Vec<PermissionGroup> {
         title: title.to_owned(),
         questions,
     };
-    let account = connection.account_id.as_str();
+    let account = connection.scope();
     let region = &connection.regions[0];
     vec![
         group(
@@ -224,7 +224,7 @@ fn permissions(connection: &Connection) -> Vec<PermissionGroup> {
                 ask(
                     Identity::Provisioner,
                     &["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"],
-                    connection.provisioner_role_arn(),
+                    connection.aws().unwrap().provisioner_role_arn(),
                     false,
                 ),
             ],

@@ -1,0 +1,172 @@
+//! Azure: one subscription of one tenant, by an application's service principal
+//! in it.
+
+use super::Connection;
+use crate::{Timestamp, id::SecretId};
+use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+
+/// A subscription of Azure and the way into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AzureTarget)]
+pub struct Azure {
+    pub tenant_id: Guid,
+    pub subscription_id: Guid,
+    /// The name of a management group, where the grant covers more than the
+    /// subscription.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_group: Option<String>,
+    #[serde(flatten)]
+    pub access: AzureAccess,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "method", rename_all = "kebab-case")]
+pub enum AzureAccess {
+    /// The application trusts tokens that this server signs for this
+    /// connection: nothing secret is stored anywhere.
+    WorkloadIdentity {
+        /// Of the application that the setup registered, which prints it;
+        /// `None` until somebody said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<Guid>,
+    },
+    /// The operator's application, approved by an administrator of the tenant.
+    AdminConsent { client_id: Guid },
+    /// A password of an application in the customer's tenant.
+    ClientSecret {
+        client_id: Guid,
+        secret_id: SecretId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret_expires_at: Option<Timestamp>,
+    },
+}
+
+/// A connection to Azure, with what only Azure has.
+#[derive(Clone, Copy, Debug)]
+pub struct AzureConnection<'a> {
+    connection: &'a Connection,
+    azure: &'a Azure,
+}
+
+impl Deref for AzureConnection<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl<'a> AzureConnection<'a> {
+    pub(super) const fn new(connection: &'a Connection, azure: &'a Azure) -> Self {
+        Self { connection, azure }
+    }
+
+    pub const fn connection(&self) -> &'a Connection {
+        self.connection
+    }
+
+    pub const fn tenant_id(&self) -> &'a Guid {
+        &self.azure.tenant_id
+    }
+
+    pub const fn subscription_id(&self) -> &'a Guid {
+        &self.azure.subscription_id
+    }
+
+    pub const fn access(&self) -> &'a AzureAccess {
+        &self.azure.access
+    }
+
+    /// The application that Landfall signs in as, once it is known.
+    pub const fn client_id(&self) -> Option<&'a Guid> {
+        match &self.azure.access {
+            AzureAccess::WorkloadIdentity { client_id } => client_id.as_ref(),
+            AzureAccess::AdminConsent { client_id }
+            | AzureAccess::ClientSecret { client_id, .. } => Some(client_id),
+        }
+    }
+
+    /// The display name of what is ours in the tenant: `landfall-reaper-…`.
+    pub fn display_name(&self, role: &str) -> String {
+        format!("landfall-{role}-{}", self.suffix())
+    }
+}
+
+/// A tenant's, subscription's or application's id: a UUID, written in lower
+/// case.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "72f988bf-86f1-41af-91ab-2d7cd011db47")]
+pub struct Guid(String);
+
+#[derive(Debug, thiserror::Error)]
+#[error("it looks like 72f988bf-86f1-41af-91ab-2d7cd011db47")]
+pub struct InvalidGuid;
+
+impl Guid {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Guid {
+    type Err = InvalidGuid;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGuid> {
+        let parts: Vec<&str> = text.split('-').collect();
+        let fits = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+            && parts
+                .iter()
+                .all(|part| part.bytes().all(|b| b.is_ascii_hexdigit()));
+        // Nobody's: what some portals show before anything was chosen.
+        let empty = text.bytes().all(|b| b == b'0' || b == b'-');
+        (fits && !empty)
+            .then(|| Self(text.to_ascii_lowercase()))
+            .ok_or(InvalidGuid)
+    }
+}
+
+impl TryFrom<String> for Guid {
+    type Error = InvalidGuid;
+
+    fn try_from(text: String) -> Result<Self, InvalidGuid> {
+        text.parse()
+    }
+}
+
+impl From<Guid> for String {
+    fn from(id: Guid) -> Self {
+        id.0
+    }
+}
+
+impl std::fmt::Display for Guid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guid_is_written_in_one_way() {
+        let id: Guid = "72F988BF-86F1-41AF-91AB-2D7CD011DB47".parse().unwrap();
+        assert_eq!(id.as_str(), "72f988bf-86f1-41af-91ab-2d7cd011db47");
+        for wrong in [
+            "",
+            "72f988bf86f141af91ab2d7cd011db47",
+            "{72f988bf-86f1-41af-91ab-2d7cd011db47}",
+            "72f988bf-86f1-41af-91ab-2d7cd011db4",
+            "72f988bf-86f1-41af-91ab-2d7cd011db4g",
+            "00000000-0000-0000-0000-000000000000",
+            "contoso.onmicrosoft.com",
+        ] {
+            assert!(wrong.parse::<Guid>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What a connection reaches, and by which method.
+
+use super::{
+    aws::{Aws, AwsAccess},
+    azure::{Azure, AzureAccess},
+    gcp::{Gcp, GcpAccess},
+};
+use crate::id::ConnectionId;
+use serde::{Deserialize, Serialize};
+
+/// What of which cloud, and how Landfall gets in. The facts of a method are in
+/// its variant, so that a keyless connection cannot have a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "cloud", rename_all = "kebab-case")]
+#[schema(as = ConnectionTarget)]
+pub enum Target {
+    Aws(Aws),
+    Gcp(Gcp),
+    Azure(Azure),
+}
+
+/// A connection was asked for what only another cloud has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection {connection} is to {is}, not to {asked}")]
+pub struct WrongCloud {
+    pub connection: ConnectionId,
+    pub is: Cloud,
+    pub asked: Cloud,
+}
+
+impl Target {
+    pub const fn cloud(&self) -> Cloud {
+        self.method().cloud()
+    }
+
+    pub const fn method(&self) -> Method {
+        match self {
+            Self::Aws(aws) => match aws.access {
+                AwsAccess::AssumeRole => Method::AssumeRole,
+                AwsAccess::Oidc => Method::Oidc,
+            },
+            Self::Gcp(gcp) => match gcp.access {
+                GcpAccess::WorkloadIdentity { .. } => Method::GcpWorkloadIdentity,
+                GcpAccess::Impersonation { .. } => Method::Impersonation,
+                GcpAccess::ServiceAccountKey { .. } => Method::ServiceAccountKey,
+            },
+            Self::Azure(azure) => match azure.access {
+                AzureAccess::WorkloadIdentity { .. } => Method::AzureWorkloadIdentity,
+                AzureAccess::AdminConsent { .. } => Method::AdminConsent,
+                AzureAccess::ClientSecret { .. } => Method::ClientSecret,
+            },
+        }
+    }
+
+    /// Whether both reach the same account, project or subscription.
+    pub fn is_same_scope(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Aws(one), Self::Aws(other)) => {
+                one.account_id == other.account_id && one.partition == other.partition
+            }
+            (Self::Gcp(one), Self::Gcp(other)) => one.project_id == other.project_id,
+            (Self::Azure(one), Self::Azure(other)) => one.subscription_id == other.subscription_id,
+            _ => false,
+        }
+    }
+
+    /// The account, project or subscription, as its cloud writes it.
+    pub fn scope(&self) -> &str {
+        match self {
+            Self::Aws(aws) => aws.account_id.as_str(),
+            Self::Gcp(gcp) => gcp.project_id.as_str(),
+            Self::Azure(azure) => azure.subscription_id.as_str(),
+        }
+    }
+}
+
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cloud {
+    Aws,
+    Gcp,
+    Azure,
+}
+
+impl Cloud {
+    pub const ALL: [Self; 3] = [Self::Aws, Self::Gcp, Self::Azure];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Gcp => "gcp",
+            Self::Azure => "azure",
+        }
+    }
+
+    /// The name that people know.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS",
+            Self::Gcp => "Google Cloud",
+            Self::Azure => "Azure",
+        }
+    }
+
+    /// What its scope is called.
+    pub const fn scope_noun(self) -> &'static str {
+        match self {
+            Self::Aws => "account",
+            Self::Gcp => "project",
+            Self::Azure => "subscription",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cloud| cloud.as_str() == text)
+    }
+}
+
+impl std::fmt::Display for Cloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A way into a cloud. Named by its cloud and its name, never by the name
+/// alone: `workload-identity` exists twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    Oidc,
+    AssumeRole,
+    GcpWorkloadIdentity,
+    Impersonation,
+    ServiceAccountKey,
+    AzureWorkloadIdentity,
+    AdminConsent,
+    ClientSecret,
+}
+
+impl Method {
+    /// Of each cloud the best first: keyless before keys.
+    pub const ALL: [Self; 8] = [
+        Self::Oidc,
+        Self::AssumeRole,
+        Self::GcpWorkloadIdentity,
+        Self::Impersonation,
+        Self::ServiceAccountKey,
+        Self::AzureWorkloadIdentity,
+        Self::AdminConsent,
+        Self::ClientSecret,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::AssumeRole => "assume-role",
+            Self::GcpWorkloadIdentity | Self::AzureWorkloadIdentity => "workload-identity",
+            Self::Impersonation => "impersonation",
+            Self::ServiceAccountKey => "service-account-key",
+            Self::AdminConsent => "admin-consent",
+            Self::ClientSecret => "client-secret",
+        }
+    }
+
+    pub const fn cloud(self) -> Cloud {
+        match self {
+            Self::Oidc | Self::AssumeRole => Cloud::Aws,
+            Self::GcpWorkloadIdentity | Self::Impersonation | Self::ServiceAccountKey => Cloud::Gcp,
+            Self::AzureWorkloadIdentity | Self::AdminConsent | Self::ClientSecret => Cloud::Azure,
+        }
+    }
+
+    /// The method of a cloud that has this name.
+    pub fn parse(cloud: Cloud, name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|method| method.cloud() == cloud && method.as_str() == name)
+    }
+
+    /// The methods of a cloud, the best first.
+    pub fn of(cloud: Cloud) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(move |method| method.cloud() == cloud)
+    }
+}
+
+impl std::fmt::Display for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.cloud(), self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_named_by_its_cloud_and_its_name() {
+        for method in Method::ALL {
+            assert_eq!(Method::parse(method.cloud(), method.as_str()), Some(method));
+            assert_eq!(
+                method.to_string().split_once('/').unwrap().1,
+                method.as_str()
+            );
+        }
+        assert_eq!(Method::parse(Cloud::Gcp, "oidc"), None);
+        assert_eq!(Method::parse(Cloud::Aws, "workload-identity"), None);
+    }
+
+    #[test]
+    fn a_target_is_flat_on_the_wire() {
+        let text =
+            r#"{"cloud":"aws","account_id":"123456789012","partition":"aws","method":"oidc"}"#;
+        let target: Target = serde_json::from_str(text).unwrap();
+        assert_eq!(target.method(), Method::Oidc);
+        assert_eq!(serde_json::to_string(&target).unwrap(), text);
+        let text = r#"{"cloud":"gcp","project_id":"my-project","method":"workload-identity","project_number":"123456789"}"#;
+        let target: Target = serde_json::from_str(text).unwrap();
+        assert_eq!(target.method(), Method::GcpWorkloadIdentity);
+        assert_eq!(serde_json::to_string(&target).unwrap(), text);
+    }
+
+    #[test]
+    fn a_keyless_target_has_no_place_for_a_secret() {
+        let text = r#"{"cloud":"gcp","project_id":"my-project","method":"workload-identity","secret_id":"sec_0190b5c8e0f07c3f8a1d2b3c4d5e6f70"}"#;
+        let target: Target = serde_json::from_str(text).unwrap();
+        assert!(!serde_json::to_string(&target).unwrap().contains("secret"));
+    }
+}
