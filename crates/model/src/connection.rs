@@ -152,6 +152,9 @@ pub struct Connection {
     /// `cloud`, `method` and the fields of both stand beside the others.
     #[serde(flatten)]
     pub target: Target,
+    /// The way in that shall replace this one, while it is being granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Migration>,
     /// Made by the server, unique to this connection, never changed and never
     /// reused, whatever the method. Not a secret: where the customer's side
     /// repeats it, nobody else's connection can be taken for this one (the
@@ -179,7 +182,30 @@ pub struct Connection {
     pub version: u64,
 }
 
+/// Another way into the same scope, on its way to replace the one in use. Until
+/// everything passes by it, nothing changes; then both change places in one
+/// write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ConnectionMigration)]
+pub struct Migration {
+    #[serde(flatten)]
+    pub target: Target,
+    pub since: Timestamp,
+    /// What the last look at the new way found; absent before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+}
+
 impl Connection {
+    /// The connection as it will be by the way that it moves to.
+    pub fn migrated(&self) -> Option<Self> {
+        let migration = self.migration.as_ref()?;
+        Some(Self {
+            target: migration.target.clone(),
+            ..self.clone()
+        })
+    }
+
     pub const fn cloud(&self) -> Cloud {
         self.target.cloud()
     }

@@ -22,6 +22,8 @@ pub enum Job {
     Detect { connection_id: ConnectionId },
     /// Run all checks of a connection; schedules its own next run.
     Verify { connection_id: ConnectionId },
+    /// Look whether the way that a connection moves to is granted.
+    Migrate { connection_id: ConnectionId },
 }
 
 impl Job {
@@ -31,6 +33,7 @@ impl Job {
             Self::Destruction { .. } => "destruction",
             Self::Detect { .. } => "detect",
             Self::Verify { .. } => "verify",
+            Self::Migrate { .. } => "migrate",
         }
     }
 
@@ -39,9 +42,9 @@ impl Job {
         let subject = match self {
             Self::Rollout { rollout_id } => rollout_id.as_str(),
             Self::Destruction { destruction_id, .. } => destruction_id.as_str(),
-            Self::Detect { connection_id } | Self::Verify { connection_id } => {
-                connection_id.as_str()
-            }
+            Self::Detect { connection_id }
+            | Self::Verify { connection_id }
+            | Self::Migrate { connection_id } => connection_id.as_str(),
         };
         format!("{}/{subject}", self.kind())
     }

@@ -23,6 +23,7 @@ struct Options {
     account: String,
     principal: String,
     external_id: String,
+    migration: None,
     regions: Vec<String>,
     partition: String,
     connection: String,

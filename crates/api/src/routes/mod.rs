@@ -35,6 +35,10 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         ))
         .routes(routes!(connections::disconnect::handle))
         .routes(routes!(connections::grant::handle))
+        .routes(routes!(
+            connections::migrate::handle,
+            connections::stay::handle
+        ))
         .routes(routes!(connections::regions::handle))
         .routes(routes!(connections::remaining::handle))
         .routes(routes!(connections::stream::handle))

@@ -57,6 +57,8 @@ const RULES: &[(&str, Role, Elsewhere)] = {
         ("GET /api/v1/connections/{id}/regions", Viewer, NotFound),
         ("GET /api/v1/connections/{id}/remaining", Viewer, NotFound),
         ("GET /api/v1/connections/{id}/stream", Viewer, NotFound),
+        ("POST /api/v1/connections/{id}/migration", Admin, NotFound),
+        ("DELETE /api/v1/connections/{id}/migration", Admin, NotFound),
         ("POST /api/v1/connections/{id}/disconnect", Admin, NotFound),
         ("GET /api/v1/applications", Viewer, Theirs),
         ("POST /api/v1/applications", Member, Theirs),
@@ -253,6 +255,7 @@ impl Stage {
             "POST /api/v1/members" => json!({ "name": "Zoë", "role": "viewer" }),
             "PATCH /api/v1/members/{id}" => name,
             "POST /api/v1/connections" => json!({ "name": "b", "account_id": "210987654321" }),
+            "POST /api/v1/connections/{id}/migration" => json!({ "method": "oidc" }),
             "PATCH /api/v1/connections/{id}" => name,
             "POST /api/v1/applications" | "POST /api/v1/tokens" => name,
             "POST /api/v1/environments" => json!({

@@ -147,6 +147,7 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
         organization_id: actor.organization_id().clone(),
         name: new.name.clone(),
         target,
+        migration: None,
         external_id: format!("lf-{}", hex::encode(app.entropy.array::<20>())),
         regions: regions::tidy(&new.regions),
         default_region: None,

@@ -6,8 +6,8 @@ use crate::{
 };
 use landfall_model::{
     Code, Error,
-    connection::{Cloud, Connection},
-    connector::{Availability, Connector},
+    connection::{Cloud, Connection, Method},
+    connector::Availability,
     error::Result,
     grant::{GrantGuide, GrantSpec, ServerPrincipal},
     id::ConnectionId,
@@ -16,7 +16,6 @@ use landfall_model::{
 use landfall_plan::policy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
 
 /// A method and whether this server can offer it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -25,6 +24,8 @@ pub struct Offered {
     pub cloud: Cloud,
     /// Its name; `workload-identity` exists in two clouds.
     pub method: String,
+    /// When to choose it.
+    pub about: String,
     pub availability: Availability,
 }
 
@@ -35,6 +36,7 @@ pub async fn methods(app: &App, actor: &Actor) -> Result<Vec<Offered>> {
         offered.push(Offered {
             cloud: method.cloud(),
             method: method.as_str().to_owned(),
+            about: method.about().to_owned(),
             availability: cloud::availability(connector.as_ref()).await,
         });
     }
@@ -53,8 +55,8 @@ pub async fn grant(app: &App, actor: &Actor, id: &ConnectionId) -> Result<GrantG
 pub async fn template(app: &App, actor: &Actor, id: &ConnectionId) -> Result<Value> {
     audit::read(app, actor, Permission::ConnectionRead).await?;
     let connection = find(app, actor.organization_id(), id).await?;
-    let connector = app.connector(connection.method())?;
-    let (_, spec) = spec(connector, &connection).await?;
+    let also = connection.migration.as_ref().map(|to| to.target.method());
+    let (_, spec) = spec(app, &connection, also).await?;
     spec.template().cloned().ok_or_else(|| {
         Error::new(
             Code::NotFound,
@@ -64,9 +66,14 @@ pub async fn template(app: &App, actor: &Actor, id: &ConnectionId) -> Result<Val
     })
 }
 
+/// The ways to make the grant; of a connection that moves, to grant the new way
+/// beside the old one.
 pub(super) async fn guide(app: &App, connection: &Connection) -> Result<GrantGuide> {
+    let migrated = connection.migrated();
+    let also = migrated.as_ref().map(|_| connection.method());
+    let connection = migrated.as_ref().unwrap_or(connection);
     let connector = app.connector(connection.method())?;
-    let (principal, spec) = spec(connector, connection).await?;
+    let (principal, spec) = spec(app, connection, also).await?;
     // Publishing again is harmless, and heals a bucket that was emptied.
     cloud::in_time(connector.publish(connection, &spec))
         .await
@@ -82,11 +89,32 @@ pub(super) async fn guide(app: &App, connection: &Connection) -> Result<GrantGui
         .map_err(|failure| Error::internal("writing the guide", failure))
 }
 
+/// What the customer grants; `also` is the other method of a connection that
+/// moves, whose principal is let in, too.
 pub(super) async fn spec(
-    connector: &Arc<dyn Connector>,
+    app: &App,
     connection: &Connection,
+    also: Option<Method>,
 ) -> Result<(ServerPrincipal, GrantSpec)> {
-    let principal = cloud::in_time(connector.principal())
+    let principal = principal(app, connection.method()).await?;
+    let also = match also {
+        Some(method) => Some(self::principal(app, method).await?),
+        None => None,
+    };
+    let spec = policy::grant_also(connection, &principal, also.as_ref()).map_err(|error| {
+        Error::new(
+            Code::ConnectionMethodUnavailable,
+            format!("the grant cannot be described: {error}"),
+            "the operator runs 'landfall doctor' on the server: it says what is missing",
+        )
+        .with_source(error)
+    })?;
+    Ok((principal, spec))
+}
+
+async fn principal(app: &App, method: Method) -> Result<ServerPrincipal> {
+    let connector = app.connector(method)?;
+    cloud::in_time(connector.principal())
         .await
         .map_err(|silence| {
             let unavailable = |what: &str| {
@@ -102,14 +130,5 @@ pub(super) async fn spec(
                     unavailable("the cloud did not answer in time")
                 }
             }
-        })?;
-    let spec = policy::grant(connection, &principal).map_err(|error| {
-        Error::new(
-            Code::ConnectionMethodUnavailable,
-            format!("the grant cannot be described: {error}"),
-            "the operator runs 'landfall doctor' on the server: it says what is missing",
-        )
-        .with_source(error)
-    })?;
-    Ok((principal, spec))
+        })
 }

@@ -5,6 +5,7 @@ mod detect;
 mod disconnect;
 mod grant;
 mod judge;
+mod migrate;
 mod regions;
 mod schedule;
 mod target;
@@ -13,11 +14,13 @@ mod verify;
 pub use create::{Created, New, create};
 pub use disconnect::{Disconnected, disconnect, remaining};
 pub use grant::{Offered, grant, methods, template};
+pub use migrate::{Move, migrate, stay};
 pub(crate) use regions::for_environment;
 pub use regions::regions;
 pub use verify::verify;
 
 pub(crate) use detect::{Next, look};
+pub(crate) use migrate::look_at_migration;
 pub(crate) use schedule::{Triggers, after_failure, ensure_looked_after};
 pub(crate) use verify::{ensure_fresh, scheduled_run};
 

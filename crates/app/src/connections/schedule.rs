@@ -1,6 +1,6 @@
 //! When Landfall looks at an account by itself.
 
-use super::{find, is_open};
+use super::{find, is_open, migrate};
 use crate::{App, failed};
 use landfall_model::{
     Timestamp,
@@ -117,13 +117,16 @@ pub(crate) async fn ensure_looked_after(app: &App) -> Result<()> {
             .await
             .map_err(failed(operation))?;
         for connection in connections.iter().filter(|one| is_open(one)) {
-            let Some((job, run_at)) = due(app, connection) else {
-                continue;
-            };
-            let queued = app.store.scheduled(&job).await.map_err(failed(operation))?;
-            if queued.is_none() {
-                let work = enqueue(app, connection, job, run_at);
-                app.commit(operation, vec![work]).await?;
+            let moving = connection
+                .migration
+                .as_ref()
+                .map(|_| (migrate::job(connection), app.now()));
+            for (job, run_at) in due(app, connection).into_iter().chain(moving) {
+                let queued = app.store.scheduled(&job).await.map_err(failed(operation))?;
+                if queued.is_none() {
+                    let work = enqueue(app, connection, job, run_at);
+                    app.commit(operation, vec![work]).await?;
+                }
             }
         }
     }

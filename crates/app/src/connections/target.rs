@@ -1,6 +1,6 @@
 //! From what a client typed to what a connection reaches.
 
-use super::New;
+use super::{Move, New};
 use crate::App;
 use landfall_model::{
     Code, Error,
@@ -61,7 +61,7 @@ pub(super) fn parse(app: &App, new: &New) -> Result<Target> {
                 project_number: new
                     .project_number
                     .as_deref()
-                    .map(|text| project_number(text))
+                    .map(project_number)
                     .transpose()?,
             },
         }),
@@ -82,6 +82,42 @@ pub(super) fn parse(app: &App, new: &New) -> Result<Target> {
         | Method::AdminConsent
         | Method::ClientSecret => return Err(unavailable(app, cloud)),
     })
+}
+
+/// The same scope by another method.
+pub(super) fn moved(app: &App, from: &Target, to: &Move) -> Result<Target> {
+    let wanted = method(app, from.cloud(), Some(&to.method))?;
+    match (from, wanted) {
+        (Target::Aws(aws), Method::AssumeRole | Method::Oidc) => Ok(Target::Aws(Aws {
+            access: if wanted == Method::Oidc {
+                AwsAccess::Oidc
+            } else {
+                AwsAccess::AssumeRole
+            },
+            ..aws.clone()
+        })),
+        (Target::Gcp(gcp), Method::GcpWorkloadIdentity) => Ok(Target::Gcp(Gcp {
+            access: GcpAccess::WorkloadIdentity {
+                project_number: to
+                    .project_number
+                    .as_deref()
+                    .map(project_number)
+                    .transpose()?,
+            },
+            ..gcp.clone()
+        })),
+        (Target::Azure(azure), Method::AzureWorkloadIdentity) => Ok(Target::Azure(Azure {
+            access: AzureAccess::WorkloadIdentity {
+                client_id: to
+                    .client_id
+                    .as_deref()
+                    .map(|text| guid("client_id", Some(text)))
+                    .transpose()?,
+            },
+            ..azure.clone()
+        })),
+        (from, _) => Err(unavailable(app, from.cloud())),
+    }
 }
 
 fn method(app: &App, cloud: Cloud, name: Option<&str>) -> Result<Method> {

@@ -113,7 +113,9 @@ pub(super) async fn run(
     }
     let started_at = app.now();
     let connector: Arc<_> = app.connector(connection.method())?.clone();
-    let (_, spec) = grant::spec(&connector, connection).await?;
+    // While it moves, both ways are granted, and either is as it should be.
+    let also = connection.migration.as_ref().map(|to| to.target.method());
+    let (_, spec) = grant::spec(app, connection, also).await?;
     // While nothing was granted yet, a denial is what IAM says before it has
     // settled: the checks are told so.
     let mut seen = connection.clone();

@@ -3,7 +3,7 @@ use crate::{
     App,
     connections::{self, Next},
 };
-use landfall_model::{Code, error::Result, id::ConnectionId, work::Lease};
+use landfall_model::{Code, Timestamp, error::Result, id::ConnectionId, work::Lease};
 
 pub(super) async fn detect(app: &App, lease: &Lease, id: &ConnectionId) -> Result<()> {
     let look = connections::look(app, &lease.organization_id, id);
@@ -20,6 +20,20 @@ pub(super) async fn detect(app: &App, lease: &Lease, id: &ConnectionId) -> Resul
 
 pub(super) async fn verify(app: &App, lease: &Lease, id: &ConnectionId) -> Result<()> {
     let run = connections::scheduled_run(app, &lease.organization_id, id);
+    until_done(app, lease, run).await
+}
+
+pub(super) async fn migrate(app: &App, lease: &Lease, id: &ConnectionId) -> Result<()> {
+    let look = connections::look_at_migration(app, &lease.organization_id, id);
+    until_done(app, lease, look).await
+}
+
+/// `run` says when it is due again, if ever.
+async fn until_done(
+    app: &App,
+    lease: &Lease,
+    run: impl Future<Output = Result<Option<Timestamp>>>,
+) -> Result<()> {
     let Some(ended) = kept(app, lease, run).await else {
         return Ok(());
     };

@@ -9,7 +9,7 @@ use crate::{
 use askama::Template;
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::header,
     response::IntoResponse,
     routing::{get, post},
@@ -18,8 +18,8 @@ use landfall_app::{Permission, checks, connections};
 use landfall_model::{
     Error,
     check::CheckRun,
-    connection::{Connection, Remaining, State as Status, View},
-    connector::Region,
+    connection::{Cloud, Connection, Remaining, State as Status, View},
+    connector::{Availability, Region},
     error::Problem,
     grant::{GrantGuide, How},
     id::ConnectionId,
@@ -33,6 +33,8 @@ pub fn routes() -> Router<Shared> {
         .route("/connections/{id}/template.json", get(template))
         .route("/connections/{id}/verify", post(verify))
         .route("/connections/{id}/disconnect", post(disconnect))
+        .route("/connections/{id}/migrate", post(migrate))
+        .route("/connections/{id}/stay", post(stay))
         .merge(live::routes::<Live>("/connections"))
 }
 
@@ -59,41 +61,120 @@ async fn list(State(shared): State<Shared>, signed_in: SignedIn) -> Answer {
 #[template(path = "connections/new.html")]
 struct New {
     frame: Frame,
+    cloud: Cloud,
+    /// Those that this server has connectors for.
+    clouds: Vec<Cloud>,
+    /// Of the cloud, the best first.
+    methods: Vec<connections::Offered>,
+    /// The one that is ticked.
+    method: String,
     form: connections::New,
     problem: Option<Problem>,
 }
 
-async fn new(signed_in: SignedIn) -> Answer {
-    render(&New {
-        frame: Frame::new(&signed_in, "/connections"),
-        form: connections::New {
-            with_reaper: Some(true),
-            ..connections::New::default()
-        },
-        problem: None,
-    })
+impl New {
+    async fn show(
+        shared: &Shared,
+        signed_in: &SignedIn,
+        cloud: Cloud,
+        form: connections::New,
+        problem: Option<Problem>,
+    ) -> Answer {
+        let offered = connections::methods(&shared.app, &signed_in.actor).await?;
+        let has = |cloud: &Cloud| offered.iter().any(|one| one.cloud == *cloud);
+        let clouds: Vec<Cloud> = Cloud::ALL.into_iter().filter(has).collect();
+        let methods: Vec<_> = offered
+            .into_iter()
+            .filter(|one| one.cloud == cloud)
+            .collect();
+        let usable = |one: &&connections::Offered| one.availability == Availability::Available;
+        let method = form
+            .method
+            .clone()
+            .or_else(|| methods.iter().find(usable).map(|one| one.method.clone()))
+            .unwrap_or_default();
+        render(&Self {
+            frame: Frame::new(signed_in, "/connections"),
+            cloud,
+            clouds,
+            methods,
+            method,
+            form,
+            problem,
+        })
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Choice {
+    cloud: Option<String>,
+}
+
+async fn new(
+    State(shared): State<Shared>,
+    signed_in: SignedIn,
+    Query(choice): Query<Choice>,
+) -> Answer {
+    let cloud = choice.cloud.as_deref().and_then(Cloud::parse);
+    let form = connections::New {
+        with_reaper: Some(true),
+        ..connections::New::default()
+    };
+    New::show(&shared, &signed_in, cloud.unwrap_or(Cloud::Aws), form, None).await
 }
 
 /// A refusal shows the form again with what was typed.
 async fn create(State(shared): State<Shared>, form: Form) -> Answer {
+    let cloud = form.optional("cloud").as_deref().and_then(Cloud::parse);
+    let cloud = cloud.unwrap_or(Cloud::Aws);
     let account_id = form.text("account_id").replace([' ', '-'], "");
+    let scope = match cloud {
+        Cloud::Aws => account_id.clone(),
+        Cloud::Gcp => form.text("project_id").to_owned(),
+        Cloud::Azure => form.text("subscription_id").chars().take(8).collect(),
+    };
     let wanted = connections::New {
         name: form
             .optional("name")
-            .unwrap_or_else(|| format!("aws-{account_id}")),
+            .unwrap_or_else(|| format!("{cloud}-{scope}")),
+        cloud: Some(cloud.to_string()),
+        method: form.optional("method"),
         account_id,
+        project_id: form.optional("project_id"),
+        project_number: form.optional("project_number"),
+        tenant_id: form.optional("tenant_id"),
+        subscription_id: form.optional("subscription_id"),
+        client_id: form.optional("client_id"),
         regions: form.list("regions"),
         with_reaper: Some(form.checked("with_reaper")),
         ..connections::New::default()
     };
     match connections::create(&shared.app, &form.signed_in.actor, wanted.clone()).await {
         Ok(created) => go(&format!("/connections/{}", created.connection.id)),
-        Err(error) => render(&New {
-            frame: Frame::new(&form.signed_in, "/connections"),
-            form: wanted,
-            problem: Some(Problem::from(&error)),
-        }),
+        Err(error) => {
+            let problem = Some(Problem::from(&error));
+            New::show(&shared, &form.signed_in, cloud, wanted, problem).await
+        }
     }
+}
+
+async fn migrate(State(shared): State<Shared>, Path(id): Path<String>, form: Form) -> Answer {
+    let to = connections::Move {
+        method: form.text("method").to_owned(),
+        project_number: form.optional("project_number"),
+        client_id: form.optional("client_id"),
+    };
+    connections::migrate(&shared.app, &form.signed_in.actor, &parse(&id)?, to)
+        .await
+        .map_err(|error| Failure::from(error).with(&form.signed_in))?;
+    go(&format!("/connections/{id}"))
+}
+
+async fn stay(State(shared): State<Shared>, Path(id): Path<String>, form: Form) -> Answer {
+    connections::stay(&shared.app, &form.signed_in.actor, &parse(&id)?)
+        .await
+        .map_err(|error| Failure::from(error).with(&form.signed_in))?;
+    go(&format!("/connections/{id}"))
 }
 
 /// What is shown live: the state and the checks.
@@ -112,6 +193,8 @@ struct Show {
     connection: Connection,
     live: Followed,
     guide: Option<GrantGuide>,
+    /// Methods of the cloud that it could move to.
+    others: Vec<connections::Offered>,
     regions: Vec<Region>,
     remaining: Vec<Remaining>,
     /// So many of them.
@@ -165,6 +248,21 @@ async fn show(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
     } else {
         Vec::new()
     };
+    let in_use = matches!(
+        live.connection.state,
+        Status::Connected { .. } | Status::Degraded { .. }
+    );
+    let others = if in_use {
+        let mut offered = connections::methods(app, actor).await?;
+        offered.retain(|one| {
+            one.cloud == live.connection.cloud()
+                && one.method != live.connection.method().as_str()
+                && one.availability == Availability::Available
+        });
+        offered
+    } else {
+        Vec::new()
+    };
     let remaining = connections::remaining(app, actor, &id).await?;
     render(&Show {
         perhaps: remaining.iter().filter(|one| one.perhaps).count(),
@@ -175,6 +273,7 @@ async fn show(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
         live: Followed::new(&live, format!("/connections/{id}"))?,
         connection: live.connection,
         guide,
+        others,
         regions,
     })
 }

@@ -64,6 +64,8 @@ pub struct Launch {
     pub ahead_seconds: u64,
     /// Another filter than the default, for the log.
     pub log: Option<String>,
+    /// The public address of the issuer's documents.
+    pub issuer_url: Option<String>,
 }
 
 pub struct Server {
@@ -107,6 +109,9 @@ impl Server {
             );
         if let Some(boundary) = launch.kill_at {
             command.env("LANDFALL_KILL_AT", boundary.to_string());
+        }
+        if let Some(url) = &launch.issuer_url {
+            command.env("LANDFALL__ISSUER__URL", url);
         }
         if launch.ahead_seconds > 0 {
             let ahead = launch.ahead_seconds.to_string();

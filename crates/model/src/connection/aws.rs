@@ -1,6 +1,6 @@
 //! AWS: one account, by two roles in it.
 
-use super::Connection;
+use super::{Connection, Method};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
@@ -22,6 +22,15 @@ pub enum AwsAccess {
     /// The roles trust tokens that this server signs: nothing secret is stored
     /// anywhere.
     Oidc,
+}
+
+impl AwsAccess {
+    pub const fn method(self) -> Method {
+        match self {
+            Self::AssumeRole => Method::AssumeRole,
+            Self::Oidc => Method::Oidc,
+        }
+    }
 }
 
 /// A connection to AWS, with what only AWS has.

@@ -1,7 +1,7 @@
 //! What a connection reaches, and by which method.
 
 use super::{
-    aws::{Aws, AwsAccess},
+    aws::Aws,
     azure::{Azure, AzureAccess},
     gcp::{Gcp, GcpAccess},
 };
@@ -35,10 +35,7 @@ impl Target {
 
     pub const fn method(&self) -> Method {
         match self {
-            Self::Aws(aws) => match aws.access {
-                AwsAccess::AssumeRole => Method::AssumeRole,
-                AwsAccess::Oidc => Method::Oidc,
-            },
+            Self::Aws(aws) => aws.access.method(),
             Self::Gcp(gcp) => match gcp.access {
                 GcpAccess::WorkloadIdentity { .. } => Method::GcpWorkloadIdentity,
                 GcpAccess::Impersonation { .. } => Method::Impersonation,
@@ -179,6 +176,48 @@ impl Method {
             Self::GcpWorkloadIdentity | Self::Impersonation | Self::ServiceAccountKey => Cloud::Gcp,
             Self::AzureWorkloadIdentity | Self::AdminConsent | Self::ClientSecret => Cloud::Azure,
         }
+    }
+
+    /// When to choose it, in a line or two.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Oidc => {
+                "No key exists anywhere: your account trusts tokens that this server signs for \
+                 this connection."
+            }
+            Self::AssumeRole => {
+                "Your account trusts this server's own AWS identity under an external id. Choose \
+                 it where the server has no public https address."
+            }
+            Self::GcpWorkloadIdentity => {
+                "No key exists anywhere: a pool in your project trusts tokens that this server \
+                 signs for this connection."
+            }
+            Self::Impersonation => {
+                "You grant a service account of ours. Choose it where a folder or an organization \
+                 is granted as a whole."
+            }
+            Self::ServiceAccountKey => {
+                "You hand over a key of a service account. Choose it only where the others are \
+                 not possible: a key can be stolen."
+            }
+            Self::AzureWorkloadIdentity => {
+                "No secret exists anywhere: an application in your tenant trusts tokens that this \
+                 server signs for this connection."
+            }
+            Self::AdminConsent => {
+                "An administrator of your tenant approves our application on Microsoft's page."
+            }
+            Self::ClientSecret => {
+                "You hand over an application's secret. Choose it only where the others are not \
+                 possible: a secret can be stolen, and it expires."
+            }
+        }
+    }
+
+    /// True where Landfall stores no secret of the customer.
+    pub const fn is_keyless(self) -> bool {
+        !matches!(self, Self::ServiceAccountKey | Self::ClientSecret)
     }
 
     /// The method of a cloud that has this name.

@@ -19,8 +19,21 @@ pub fn grant(
     connection: &Connection,
     principal: &ServerPrincipal,
 ) -> Result<GrantSpec, PolicyError> {
+    grant_also(connection, principal, None)
+}
+
+/// The same for a connection that moves to another method, whose principal is
+/// `also` let in.
+pub fn grant_also(
+    connection: &Connection,
+    principal: &ServerPrincipal,
+    also: Option<&ServerPrincipal>,
+) -> Result<GrantSpec, PolicyError> {
     match &connection.target {
-        Target::Aws(_) => Ok(GrantSpec::Aws(aws::grant(connection.aws()?, principal)?)),
+        Target::Aws(_) => {
+            let grant = aws::grant_also(connection.aws()?, principal, also)?;
+            Ok(GrantSpec::Aws(grant))
+        }
         Target::Gcp(_) | Target::Azure(_) => Err(PolicyError::Cloud {
             cloud: connection.cloud(),
         }),

@@ -51,6 +51,34 @@ fn nothing_but_the_trust_differs_from_assume_role() {
     }
 }
 
+/// Whoever moves from one method to the other may not fall between them.
+#[test]
+fn while_it_moves_a_connection_gets_in_by_both_ways_and_by_no_third() {
+    let sids = |role: &RoleSpec| -> Vec<String> {
+        let statements = role.trust["Statement"].as_array().unwrap();
+        let sid = |statement: &serde_json::Value| statement["Sid"].as_str().unwrap().to_owned();
+        statements.iter().map(sid).collect()
+    };
+    for (connection, principal, also) in [
+        (connection(), principal(), issuer()),
+        (keyless(), issuer(), principal()),
+    ] {
+        let aws = connection.aws().unwrap();
+        let grant = aws::grant_also(aws, &principal, Some(&also)).unwrap();
+        for role in &grant.roles {
+            let mut both = sids(role);
+            both.sort_unstable();
+            assert_eq!(both, ["LandfallIssuer", "LandfallServer"]);
+        }
+        let parameters = grant.template["Parameters"].as_object().unwrap();
+        for name in ["ExternalId", "PrincipalArn", "ExistingProvider"] {
+            assert!(parameters.contains_key(name), "{name}");
+        }
+        // The same principal twice is not another method.
+        assert!(aws::grant_also(aws, &principal, Some(&principal)).is_err());
+    }
+}
+
 #[test]
 fn the_template_shares_the_accounts_provider_and_keeps_it() {
     let connection = keyless();

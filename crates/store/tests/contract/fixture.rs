@@ -210,6 +210,7 @@ pub(crate) fn connection(organization: &OrganizationId, name: &str) -> Connectio
             partition: Partition::Aws,
             access: AwsAccess::AssumeRole,
         }),
+        migration: None,
         regions: vec!["eu-central-1".into()],
         default_region: Some("eu-central-1".into()),
         with_reaper: true,

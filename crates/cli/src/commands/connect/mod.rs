@@ -1,11 +1,24 @@
 mod aws;
 
-use crate::{Context, error::Result};
+use crate::{
+    Context,
+    error::{CliError, Result},
+    views::human,
+};
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use landfall_model::{
+    check::CheckRun,
+    connection::{Connection, State},
+    grant::GrantGuide,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Connect an AWS account by a role that trusts this server
+    /// Connect an AWS account by two roles that trust this server
     Aws(aws::Args),
 }
 
@@ -15,4 +28,65 @@ impl Command {
             Self::Aws(args) => aws::run(cx, args).await,
         }
     }
+}
+
+/// What the server answers to a new connection, and to a new way into one.
+#[derive(Serialize, Deserialize)]
+pub struct Created {
+    pub connection: Connection,
+    pub grant: GrantGuide,
+}
+
+/// Says how to grant, waits for it, and shows what the checks found.
+async fn finish(cx: &Context, created: Created) -> Result<()> {
+    cx.output.note(&human::grant(&created.grant));
+    let connection = settled(cx, created.connection, |connection| {
+        match &connection.state {
+            State::Pending { .. } => Some("waiting for the grant …".to_owned()),
+            State::Propagating { .. } => {
+                Some("seen; waiting until it works everywhere …".to_owned())
+            }
+            _ => None,
+        }
+    })
+    .await?;
+    let path = format!("/connections/{}/checks", connection.id);
+    let runs: Vec<CheckRun> = cx.client.list(&path).await?;
+    let checks = runs.into_iter().next();
+    let shown = json!({ "connection": connection, "checks": checks });
+    cx.output.print(&shown, |_| {
+        let checks = checks.as_ref().map(human::check_run).unwrap_or_default();
+        format!("{}\n{checks}", human::connection(&connection))
+    })?;
+    match connection.state {
+        State::Connected { .. } => Ok(()),
+        other => Err(CliError::Outcome(format!(
+            "the connection is {}",
+            other.as_str()
+        ))),
+    }
+}
+
+/// Looks until `waiting` has nothing more to say. Ends with the person's
+/// Ctrl-C: the server goes on looking.
+pub async fn settled(
+    cx: &Context,
+    mut connection: Connection,
+    waiting: impl Fn(&Connection) -> Option<String>,
+) -> Result<Connection> {
+    let spinner = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    while let Some(message) = waiting(&connection) {
+        spinner.set_message(message);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        connection = cx
+            .client
+            .get(&format!("/connections/{}", connection.id))
+            .await?;
+    }
+    spinner.finish_and_clear();
+    Ok(connection)
 }

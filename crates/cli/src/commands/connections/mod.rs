@@ -1,5 +1,6 @@
 mod disconnect;
 mod list;
+mod migrate;
 mod regions;
 mod show;
 mod update;
@@ -20,6 +21,8 @@ pub enum Command {
     Regions(regions::Args),
     /// Choose the default region or rename
     Update(update::Args),
+    /// Move to another method of the same cloud, without an outage
+    Migrate(migrate::Args),
     /// End a connection; what is in the account stays
     Disconnect(disconnect::Args),
 }
@@ -32,6 +35,7 @@ impl Command {
             Self::Verify(args) => verify::run(cx, args).await,
             Self::Regions(args) => regions::run(cx, args).await,
             Self::Update(args) => update::run(cx, args).await,
+            Self::Migrate(args) => migrate::run(cx, args).await,
             Self::Disconnect(args) => disconnect::run(cx, args).await,
         }
     }

@@ -37,11 +37,6 @@ pub(crate) fn write(source: &Source<'_>) -> Result<GrantGuide, Failure> {
             ));
         }
     };
-    let region = connection
-        .default_region
-        .as_deref()
-        .or(connection.regions.first().map(String::as_str))
-        .unwrap_or(source.config.home_region());
     let context = Context {
         connection,
         grant,
@@ -122,6 +117,10 @@ fn ways(config: &AwsConfig, context: &Context<'_>) -> Vec<Way> {
         how,
     };
     let link = match &context.template_url {
+        // A link creates, and what is there can only be updated.
+        _ if context.connection.migration.is_some() => How::Unavailable {
+            reason: "the stack is there already: the commands below update it".to_owned(),
+        },
         Some(template_url) => How::Link {
             url: link::quick_create(
                 &config.console(context.connection.partition(), context.region),

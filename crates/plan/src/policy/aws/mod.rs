@@ -35,7 +35,17 @@ pub fn grant(
     connection: AwsConnection<'_>,
     principal: &ServerPrincipal,
 ) -> Result<AwsGrant, PolicyError> {
-    let trust = trust::Trust::of(connection, principal)?;
+    grant_also(connection, principal, None)
+}
+
+/// The same, and both roles also let the principal of the other method in:
+/// while a connection moves from one to the other, neither may fail.
+pub fn grant_also(
+    connection: AwsConnection<'_>,
+    principal: &ServerPrincipal,
+    also: Option<&ServerPrincipal>,
+) -> Result<AwsGrant, PolicyError> {
+    let trust = trust::Trust::of(connection, principal, also)?;
     let place = Place::of(connection)?;
     let boundary = boundary(connection, &place)?;
     let identities: &[Identity] = if connection.with_reaper {

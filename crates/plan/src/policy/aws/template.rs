@@ -1,6 +1,9 @@
 //! The CloudFormation template that makes a grant.
 
-use super::{GRANT_VERSION, PolicyError, trust::Trust};
+use super::{
+    GRANT_VERSION, PolicyError,
+    trust::{Trust, Trusted},
+};
 use landfall_model::{
     connection::AwsConnection,
     grant::{AWS_AUDIENCE, Identity, PolicyDocument, RoleSpec},
@@ -74,7 +77,7 @@ pub(super) fn template(
             ),
         );
     }
-    let trusted = Trusted::of(trust);
+    let trusted = Parts::of(trust);
     resources.extend(trusted.resources);
     outputs.extend(trusted.outputs);
     let mut parameters = trusted.parameters;
@@ -140,7 +143,7 @@ pub(super) fn template(
 
 /// What the template has because of whom the roles trust.
 #[derive(Default)]
-struct Trusted {
+struct Parts {
     resources: Map<String, Value>,
     outputs: Map<String, Value>,
     parameters: Map<String, Value>,
@@ -151,14 +154,25 @@ struct Trusted {
     kept: Vec<&'static str>,
 }
 
-impl Trusted {
+impl Parts {
     fn of(trust: &Trust<'_>) -> Self {
-        match trust {
-            Trust::Principal { arn, external_id } => Self::principal(arn, external_id),
-            Trust::Issuer {
-                url, provider_arn, ..
-            } => Self::issuer(url, provider_arn),
+        let mut all = Self::default();
+        for trusted in trust.trusted() {
+            let parts = match trusted {
+                Trusted::Principal { arn, external_id } => Self::principal(arn, external_id),
+                Trusted::Issuer {
+                    url, provider_arn, ..
+                } => Self::issuer(url, provider_arn),
+            };
+            all.resources.extend(parts.resources);
+            all.outputs.extend(parts.outputs);
+            all.parameters.extend(parts.parameters);
+            all.labels.extend(parts.labels);
+            all.conditions.extend(parts.conditions);
+            all.groups.extend(parts.groups);
+            all.kept.extend(parts.kept);
         }
+        all
     }
 
     fn principal(arn: &str, external_id: &str) -> Self {

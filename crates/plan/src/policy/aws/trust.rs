@@ -11,8 +11,11 @@ use serde_json::{Value, json};
 /// AWS docs: CreateOpenIDConnectProvider, `Url`.
 const URL: usize = 255;
 
-/// Whom both roles of a connection trust, checked.
-pub(super) enum Trust<'a> {
+/// Whom both roles of a connection trust, checked: one, or two while the
+/// connection moves from one method to the other.
+pub(super) struct Trust<'a>(Vec<Trusted<'a>>);
+
+pub(super) enum Trusted<'a> {
     Principal {
         arn: &'a str,
         external_id: &'a str,
@@ -27,18 +30,63 @@ pub(super) enum Trust<'a> {
 }
 
 impl<'a> Trust<'a> {
+    /// `principal` is the one of the connection's method, `also` of the other.
     pub(super) fn of(
         connection: AwsConnection<'a>,
         principal: &'a ServerPrincipal,
+        also: Option<&'a ServerPrincipal>,
     ) -> Result<Self, PolicyError> {
-        match (connection.access(), principal) {
+        let access = connection.access();
+        let other = match access {
+            AwsAccess::AssumeRole => AwsAccess::Oidc,
+            AwsAccess::Oidc => AwsAccess::AssumeRole,
+        };
+        let mut trusted = vec![Trusted::of(connection, access, principal)?];
+        if let Some(also) = also {
+            trusted.push(Trusted::of(connection, other, also)?);
+        }
+        Ok(Self(trusted))
+    }
+
+    pub(super) fn trusted(&self) -> &[Trusted<'a>] {
+        &self.0
+    }
+
+    /// The trust policy as it is in the account.
+    pub(super) fn document(&self) -> Value {
+        policy(self.0.iter().map(Trusted::statement))
+    }
+
+    /// The trust policy as the template writes it.
+    pub(super) fn in_template(&self) -> Value {
+        policy(self.0.iter().map(|trusted| match trusted {
+            Trusted::Principal { .. } => assumed(
+                json!({ "Ref": "PrincipalArn" }),
+                json!({ "Ref": "ExternalId" }),
+            ),
+            // The issuer is part of the conditions' keys, and keys cannot be
+            // parameters.
+            Trusted::Issuer { .. } => trusted.statement(),
+        }))
+    }
+}
+
+fn policy(statements: impl Iterator<Item = Value>) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
+}
+
+impl<'a> Trusted<'a> {
+    fn of(
+        connection: AwsConnection<'a>,
+        access: AwsAccess,
+        principal: &'a ServerPrincipal,
+    ) -> Result<Self, PolicyError> {
+        match (access, principal) {
             (AwsAccess::AssumeRole, ServerPrincipal::Aws { arn }) => {
                 check_principal(connection, arn)?;
-                check_external_id(&connection.external_id)?;
-                Ok(Self::Principal {
-                    arn,
-                    external_id: &connection.connection().external_id,
-                })
+                let external_id = &connection.connection().external_id;
+                check_external_id(external_id)?;
+                Ok(Self::Principal { arn, external_id })
             }
             (AwsAccess::Oidc, ServerPrincipal::Issuer { url }) => Ok(Self::Issuer {
                 url,
@@ -46,15 +94,14 @@ impl<'a> Trust<'a> {
                 provider_arn: connection.oidc_provider_arn(url),
                 subject: connection.subject(),
             }),
-            (_, principal) => Err(PolicyError::PrincipalKind {
-                method: connection.method().as_str(),
+            (access, principal) => Err(PolicyError::PrincipalKind {
+                method: access.method().as_str(),
                 principal: principal.as_str().to_owned(),
             }),
         }
     }
 
-    /// The trust policy as it is in the account.
-    pub(super) fn document(&self) -> Value {
+    fn statement(&self) -> Value {
         match self {
             Self::Principal { arn, external_id } => assumed(json!(arn), json!(external_id)),
             Self::Issuer {
@@ -65,33 +112,17 @@ impl<'a> Trust<'a> {
             } => federated(host_and_path, provider_arn, subject),
         }
     }
-
-    /// The trust policy as the template writes it.
-    pub(super) fn in_template(&self) -> Value {
-        match self {
-            Self::Principal { .. } => assumed(
-                json!({ "Ref": "PrincipalArn" }),
-                json!({ "Ref": "ExternalId" }),
-            ),
-            // The issuer is part of the conditions' keys, and keys cannot be
-            // parameters.
-            Self::Issuer { .. } => self.document(),
-        }
-    }
 }
 
 /// Trusts one principal, and it only with this connection's external id: who
 /// makes Landfall use somebody else's role ARN does not get in.
 fn assumed(principal: Value, external_id: Value) -> Value {
     json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "LandfallServer",
-            "Effect": "Allow",
-            "Principal": { "AWS": principal },
-            "Action": "sts:AssumeRole",
-            "Condition": { "StringEquals": { "sts:ExternalId": external_id } },
-        }],
+        "Sid": "LandfallServer",
+        "Effect": "Allow",
+        "Principal": { "AWS": principal },
+        "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "sts:ExternalId": external_id } },
     })
 }
 
@@ -100,17 +131,14 @@ fn assumed(principal: Value, external_id: Value) -> Value {
 /// would get in.
 fn federated(host_and_path: &str, provider_arn: &str, subject: &str) -> Value {
     json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "LandfallIssuer",
-            "Effect": "Allow",
-            "Principal": { "Federated": provider_arn },
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": { "StringEquals": {
-                format!("{host_and_path}:aud"): AWS_AUDIENCE,
-                format!("{host_and_path}:sub"): subject,
-            } },
-        }],
+        "Sid": "LandfallIssuer",
+        "Effect": "Allow",
+        "Principal": { "Federated": provider_arn },
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": { "StringEquals": {
+            format!("{host_and_path}:aud"): AWS_AUDIENCE,
+            format!("{host_and_path}:sub"): subject,
+        } },
     })
 }
 

@@ -19,6 +19,7 @@ fn connection() -> Connection {
             access: AwsAccess::AssumeRole,
         }),
         external_id: "landfall-ext".to_owned(),
+        migration: None,
         regions: vec!["eu-central-1".to_owned()],
         default_region: None,
         with_reaper: false,

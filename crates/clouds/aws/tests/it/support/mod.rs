@@ -81,6 +81,7 @@ pub(crate) fn connection(account: &str, region: &str, with_reaper: bool) -> Conn
             access: AwsAccess::AssumeRole,
         }),
         external_id: format!("landfall-{external_id}"),
+        migration: None,
         regions: vec![region.to_owned()],
         default_region: None,
         with_reaper,
