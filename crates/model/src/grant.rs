@@ -1,9 +1,14 @@
 //! What the customer gives us, and the ways to give it.
 
 mod aws;
+mod gcp;
 
 pub use aws::{
     AWS_AUDIENCE, AwsGrant, PermissionGroup, PermissionQuestion, PolicyDocument, RoleSpec,
+};
+pub use gcp::{
+    GcpAccount, GcpBinding, GcpCondition, GcpGrant, GcpIdentity, GcpPermissionGroup, GcpRole,
+    GcpTrust, version_mark, version_of,
 };
 
 use crate::{connection::Guid, digest::Digest};
@@ -82,6 +87,7 @@ impl Identity {
 #[serde(tag = "cloud", rename_all = "kebab-case")]
 pub enum GrantSpec {
     Aws(AwsGrant),
+    Gcp(GcpGrant),
 }
 
 impl GrantSpec {
@@ -90,12 +96,21 @@ impl GrantSpec {
     pub const fn version(&self) -> u32 {
         match self {
             Self::Aws(aws) => aws.version,
+            Self::Gcp(gcp) => gcp.version,
         }
     }
 
     pub const fn aws(&self) -> Option<&AwsGrant> {
         match self {
             Self::Aws(aws) => Some(aws),
+            Self::Gcp(_) => None,
+        }
+    }
+
+    pub const fn gcp(&self) -> Option<&GcpGrant> {
+        match self {
+            Self::Gcp(gcp) => Some(gcp),
+            Self::Aws(_) => None,
         }
     }
 
@@ -103,6 +118,7 @@ impl GrantSpec {
     pub const fn template(&self) -> Option<&Value> {
         match self {
             Self::Aws(aws) => Some(&aws.template),
+            Self::Gcp(_) => None,
         }
     }
 

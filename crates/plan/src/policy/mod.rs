@@ -6,6 +6,7 @@
 //! the same tables, so none of it can say something else than the policies do.
 
 pub mod aws;
+pub mod gcp;
 
 use landfall_model::{
     connection::{Cloud, Connection, Target, WrongCloud},
@@ -34,7 +35,10 @@ pub fn grant_also(
             let grant = aws::grant_also(connection.aws()?, principal, also)?;
             Ok(GrantSpec::Aws(grant))
         }
-        Target::Gcp(_) | Target::Azure(_) => Err(PolicyError::Cloud {
+        // The identities of a customer's own take several ways in beside each
+        // other: nothing of the old one has to be said.
+        Target::Gcp(_) => Ok(GrantSpec::Gcp(gcp::grant(connection.gcp()?, principal)?)),
+        Target::Azure(_) => Err(PolicyError::Cloud {
             cloud: connection.cloud(),
         }),
     }
@@ -45,6 +49,8 @@ pub fn grant_also(
 pub enum PolicyError {
     #[error(transparent)]
     Aws(#[from] aws::PolicyError),
+    #[error(transparent)]
+    Gcp(#[from] gcp::PolicyError),
     #[error(transparent)]
     WrongCloud(#[from] WrongCloud),
     #[error("there is no grant for {cloud} yet")]

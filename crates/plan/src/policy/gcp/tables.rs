@@ -1,0 +1,88 @@
+//! The table, as it is written down.
+
+use landfall_model::grant::GcpIdentity;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+/// Resource to verbs, separated by blanks.
+type Verbs = BTreeMap<String, String>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Table {
+    #[serde(rename = "about")]
+    _about: String,
+    pub(super) groups: Vec<Group>,
+    pub(super) refused: Vec<Refused>,
+    pub(super) apis: Apis,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) identity: GcpIdentity,
+    permissions: Verbs,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refused {
+    pub(super) id: String,
+    /// Continues "the provisioner …".
+    pub(super) title: String,
+    pub(super) identities: Vec<GcpIdentity>,
+    permissions: Verbs,
+}
+
+/// Names of APIs, without their domain.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Apis {
+    pub(super) bootstrap: Vec<String>,
+    pub(super) free: Vec<String>,
+    pub(super) billed: Vec<String>,
+}
+
+impl Group {
+    pub(super) fn permissions(&self) -> BTreeSet<String> {
+        expand(&self.permissions)
+    }
+}
+
+impl Refused {
+    pub(super) fn permissions(&self) -> BTreeSet<String> {
+        expand(&self.permissions)
+    }
+}
+
+fn expand(verbs: &Verbs) -> BTreeSet<String> {
+    verbs
+        .iter()
+        .flat_map(|(resource, verbs)| {
+            verbs
+                .split(' ')
+                .map(move |verb| format!("{resource}.{verb}"))
+        })
+        .collect()
+}
+
+pub(super) fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        serde_json::from_str(include_str!("permissions.json"))
+            .expect("the committed table is well-formed")
+    })
+}
+
+/// Everything that an account's custom role has.
+pub(super) fn permissions_of(identity: GcpIdentity) -> BTreeSet<String> {
+    table()
+        .groups
+        .iter()
+        .filter(|group| group.identity == identity)
+        .flat_map(Group::permissions)
+        .collect()
+}
