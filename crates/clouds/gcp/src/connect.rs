@@ -1,0 +1,285 @@
+//! Connecting: service accounts in the customer's project that this server may
+//! act as, by its own assertions (`workload-identity`) or by a key
+//! (`service-account-key`).
+
+mod detect;
+mod guide;
+mod patience;
+mod verify;
+
+use crate::{
+    config::{ConfigError, GcpConfig, IssuerKeys},
+    door::{Door, act_as},
+    http::{Google, Session},
+};
+use async_trait::async_trait;
+use landfall_model::{
+    Clock, Entropy, Timestamp,
+    connection::{Connection, GcpConnection, Method, State},
+    connector::{Availability, CheckSink, Connector, Detection, Region, Verification},
+    driver::{Driver, Failure, FailureKind},
+    grant::{GcpIdentity, GrantGuide, GrantSpec, ServerPrincipal},
+    issuer::Issuer,
+    retained::Retained,
+    secret::Secrets,
+};
+use patience::Patience;
+use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Seconds that a token lives with which only a few questions are asked.
+const SHORT: u32 = 900;
+/// Why nobody can be connected by `workload-identity`.
+const NO_ISSUER: &str = "this server has no https address to sign assertions as";
+
+/// [`Method::GcpWorkloadIdentity`] or [`Method::ServiceAccountKey`].
+pub struct GcpConnector {
+    config: GcpConfig,
+    google: Google,
+    door: Door,
+    /// The keys that the setup uploads, as they were when the principal was
+    /// last asked for: the guide is written without waiting for anything.
+    uploads: Mutex<Option<Value>>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl GcpConnector {
+    /// By assertions of `issuer`.
+    pub fn workload_identity(
+        config: GcpConfig,
+        issuer: Arc<dyn Issuer>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        let keys = config.issuer_keys;
+        Self::new(config, Door::Issuer { issuer, keys }, clock, entropy)
+    }
+
+    /// By keys that customers gave, which `secrets` opens.
+    pub fn service_account_key(
+        config: GcpConfig,
+        secrets: Arc<dyn Secrets>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        Self::new(config, Door::Key { secrets }, clock, entropy)
+    }
+
+    fn new(
+        config: GcpConfig,
+        door: Door,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self {
+            google: Google::new(&config)?,
+            config,
+            door,
+            uploads: Mutex::new(None),
+            clock,
+            entropy,
+        })
+    }
+
+    /// Whoever may act as the accounts of the grant.
+    async fn entry(&self, connection: GcpConnection<'_>) -> Result<Session, Failure> {
+        let token = self
+            .door
+            .enter(&self.google, self.clock.as_ref(), connection)
+            .await?;
+        Ok(self.google.with(token))
+    }
+
+    /// An account of the grant. A refusal says that the grant, not one
+    /// permission, is missing.
+    async fn identity(
+        &self,
+        entry: &Session,
+        connection: GcpConnection<'_>,
+        identity: GcpIdentity,
+    ) -> Result<Session, Failure> {
+        let email = connection.service_account_email(identity.as_str());
+        match act_as(entry, &email, SHORT).await {
+            Ok(token) => Ok(self.google.with(token)),
+            Err(mut failure) => {
+                if failure.kind == FailureKind::Denied {
+                    failure.resource = Some(email);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            clock: self.clock.as_ref(),
+            entropy: self.entropy.as_ref(),
+        }
+    }
+
+    /// Refuses early what the project has refused already.
+    fn usable(&self, connection: &Connection) -> Result<(), Failure> {
+        let reason = match &connection.state {
+            State::Revoked { reason, .. } => format!("the grant was taken back: {reason}"),
+            State::Disconnected { .. } => "the connection was ended".to_owned(),
+            _ => return Ok(()),
+        };
+        Err(Failure::new(
+            FailureKind::Unauthorized,
+            "ConnectionNotUsable",
+            format!("project {}: {reason}", connection.scope()),
+        ))
+    }
+}
+
+#[async_trait]
+impl Connector for GcpConnector {
+    fn method(&self) -> Method {
+        match self.door {
+            Door::Issuer { .. } => Method::GcpWorkloadIdentity,
+            Door::Key { .. } => Method::ServiceAccountKey,
+        }
+    }
+
+    async fn availability(&self) -> Availability {
+        match &self.door {
+            Door::Issuer { issuer, .. } if issuer.url().is_none() => Availability::Unavailable {
+                reason: NO_ISSUER.to_owned(),
+                next_step: "the operator sets issuer.url to an https address; where Google cannot \
+                            reach it, clouds.gcp.issuer_keys = \"uploaded\" as well"
+                    .to_owned(),
+            },
+            Door::Issuer { .. } | Door::Key { .. } => Availability::Available,
+        }
+    }
+
+    async fn principal(&self) -> Result<ServerPrincipal, Failure> {
+        let Door::Issuer { issuer, keys } = &self.door else {
+            return Ok(ServerPrincipal::GivenKey);
+        };
+        let Some(url) = issuer.url() else {
+            return Err(Failure::new(
+                FailureKind::Unavailable,
+                "NoIssuer",
+                NO_ISSUER,
+            ));
+        };
+        if *keys == IssuerKeys::Uploaded {
+            let jwks = issuer.jwks().await.map_err(|error| {
+                Failure::new(
+                    FailureKind::Unavailable,
+                    "NoKeys",
+                    format!("this server could not read its public keys: {error}"),
+                )
+            })?;
+            *self.uploads.lock().unwrap_or_else(PoisonError::into_inner) = Some(jwks);
+        }
+        Ok(ServerPrincipal::Issuer {
+            url: url.to_owned(),
+        })
+    }
+
+    fn guide(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        _: &ServerPrincipal,
+    ) -> Result<GrantGuide, Failure> {
+        let gcp = connection.gcp()?;
+        let grant = granted(spec)?;
+        let uploads = self
+            .uploads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if uploads.is_none() && self.config.issuer_keys == IssuerKeys::Uploaded {
+            // The principal is asked for before its guide is.
+            return Err(Failure::new(
+                FailureKind::Unavailable,
+                "NoKeys",
+                "this server's public keys are not known yet",
+            ));
+        }
+        guide::write(&self.config, gcp, grant, spec, uploads.as_ref())
+    }
+
+    /// Google has no links that read a template.
+    async fn publish(&self, _: &Connection, _: &GrantSpec) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn detect(&self, connection: &Connection) -> Detection {
+        match connection.gcp() {
+            Ok(gcp) => detect::look(self, gcp).await,
+            Err(wrong) => Detection::Unreachable {
+                evidence: wrong.to_string(),
+            },
+        }
+    }
+
+    async fn verify(
+        &self,
+        connection: &Connection,
+        spec: &GrantSpec,
+        now: Timestamp,
+        sink: &dyn CheckSink,
+    ) -> Verification {
+        verify::run(self, connection, spec, now, sink).await
+    }
+
+    async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure> {
+        let gcp = connection.gcp()?;
+        self.usable(connection)?;
+        // Somebody waits for the answer: a busy project is worth a few seconds.
+        let patience = self.patience();
+        let entry = patience.ask(|| self.entry(gcp)).await?;
+        let provisioner = patience
+            .ask(|| self.identity(&entry, gcp, GcpIdentity::Provisioner))
+            .await?;
+        let names = patience
+            .ask(|| verify::quotas::regions(&provisioner, gcp.project_id()))
+            .await?;
+        Ok(names
+            .into_iter()
+            .map(|name| Region {
+                name,
+                enabled: true,
+                changing: false,
+            })
+            .collect())
+    }
+
+    async fn provisioner(&self, _: &Connection, _: &str) -> Result<Arc<dyn Driver>, Failure> {
+        Err(not_yet())
+    }
+
+    async fn reaper(
+        &self,
+        _: &Connection,
+        _: &Retained,
+        _: &Value,
+    ) -> Result<Arc<dyn Driver>, Failure> {
+        Err(not_yet())
+    }
+}
+
+fn not_yet() -> Failure {
+    Failure::new(
+        FailureKind::Invalid,
+        "NotYet",
+        "environments in Google Cloud cannot be made yet",
+    )
+}
+
+/// The grant in Google's terms.
+fn granted(spec: &GrantSpec) -> Result<&landfall_model::grant::GcpGrant, Failure> {
+    spec.gcp().ok_or_else(|| {
+        Failure::new(
+            FailureKind::Invalid,
+            "WrongCloud",
+            "the grant is one of another cloud",
+        )
+    })
+}

@@ -1,0 +1,88 @@
+//! One look for the grant.
+
+use super::GcpConnector;
+use crate::door::Door;
+use landfall_model::{
+    connection::GcpConnection,
+    connector::Detection,
+    driver::{Failure, FailureKind},
+    grant::{GcpIdentity, Identity},
+};
+
+enum Look {
+    LetIn,
+    Refused(Failure),
+    Unreachable(Failure),
+}
+
+impl Look {
+    fn at<T>(answer: Result<T, Failure>) -> Self {
+        match answer {
+            Ok(_) => Self::LetIn,
+            // An account that is missing and one that refuses us look alike.
+            Err(failure)
+                if matches!(
+                    failure.kind,
+                    FailureKind::Denied | FailureKind::Unauthorized | FailureKind::NotFound
+                ) =>
+            {
+                Self::Refused(failure)
+            }
+            Err(failure) => Self::Unreachable(failure),
+        }
+    }
+}
+
+pub(super) async fn look(connector: &GcpConnector, connection: GcpConnection<'_>) -> Detection {
+    let entered = connector.entry(connection).await;
+    let entry = match &entered {
+        Ok(entry) => entry,
+        Err(failure) => {
+            let evidence = failure.message.clone();
+            return match Look::at::<()>(Err(failure.clone())) {
+                Look::Unreachable(_) => Detection::Unreachable { evidence },
+                Look::LetIn | Look::Refused(_) => Detection::Refused { evidence },
+            };
+        }
+    };
+    if matches!(connector.door, Door::Key { .. }) {
+        // The accounts are made by the first verification, with the key.
+        return Detection::Granted;
+    }
+    let provisioner = async {
+        Look::at(
+            connector
+                .identity(entry, connection, GcpIdentity::Provisioner)
+                .await,
+        )
+    };
+    let reaper = async {
+        if connection.with_reaper {
+            Look::at(
+                connector
+                    .identity(entry, connection, GcpIdentity::Reaper)
+                    .await,
+            )
+        } else {
+            Look::LetIn
+        }
+    };
+    let (provisioner, reaper) = futures::join!(provisioner, reaper);
+    match (provisioner, reaper) {
+        (Look::LetIn, Look::LetIn) => Detection::Granted,
+        (Look::Unreachable(failure), _) | (_, Look::Unreachable(failure)) => {
+            Detection::Unreachable {
+                evidence: failure.message,
+            }
+        }
+        (Look::LetIn, Look::Refused(_)) => Detection::Partial {
+            missing: Identity::Reaper,
+        },
+        (Look::Refused(_), Look::LetIn) if connection.with_reaper => Detection::Partial {
+            missing: Identity::Provisioner,
+        },
+        (Look::Refused(failure), _) => Detection::Refused {
+            evidence: failure.message,
+        },
+    }
+}

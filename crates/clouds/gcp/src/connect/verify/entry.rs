@@ -1,0 +1,401 @@
+//! Whether Google takes this connection's token, and no other; and whether it
+//! opens the accounts of the grant.
+//!
+//! The order matters. Only after the right token was accepted does a refusal of
+//! another one mean that the provider looks: before, it may as well mean that
+//! there is no provider.
+
+use super::{Found, Question, Run, Sessions, holds};
+use crate::{
+    config::IssuerKeys,
+    door::{Door, ENTER_NUMBER, Flaw, Token, exchange, provider, refuses_token},
+    error::SERVICE_DISABLED,
+    http::Session,
+};
+use landfall_model::{
+    check::Check,
+    connection::{GcpAccess, ProjectNumber},
+    driver::{Failure, FailureKind},
+    grant::GcpIdentity,
+    issuer::Issuer,
+};
+
+pub(super) struct Entered {
+    pub(super) checks: Vec<Check>,
+    pub(super) sessions: Sessions,
+    pub(super) refused: bool,
+}
+
+/// What must not open the door.
+#[derive(Clone, Copy)]
+enum Wrong {
+    Subject,
+    Audience,
+    Expired,
+    BadlySigned,
+}
+
+const WRONG: [Wrong; 4] = [
+    Wrong::Subject,
+    Wrong::Audience,
+    Wrong::Expired,
+    Wrong::BadlySigned,
+];
+
+pub(super) async fn enter(run: &Run<'_>) -> Entered {
+    let mut checks = Vec::new();
+    let mut answer = None;
+    match &run.connector.door {
+        Door::Issuer { issuer, keys } => {
+            let (ready, first) = ours(run, issuer.as_ref()).await;
+            checks.extend(first);
+            checks.push(accepted(run, ready, *keys, &mut answer).await);
+            let accepted = checks.last().is_some_and(holds);
+            let number = number(run).filter(|_| accepted);
+            let refusals = WRONG.map(|wrong| refused(run, issuer.as_ref(), wrong, number));
+            checks.extend(futures::future::join_all(refusals).await);
+        }
+        Door::Key { .. } => checks.push(key_works(run, &mut answer).await),
+    }
+    let entry = answer.as_ref().and_then(|answer| answer.as_ref().ok());
+    let become_each = run
+        .grant
+        .accounts
+        .iter()
+        .map(|account| become_one(run, entry, account.identity));
+    let mut sessions = Sessions::default();
+    let mut refused = matches!(&answer, Some(Err(failure)) if is_refusal(failure));
+    for (identity, session, check) in futures::future::join_all(become_each).await {
+        checks.push(check);
+        match (identity, session) {
+            (GcpIdentity::Bootstrap, Some(Ok(session))) => sessions.bootstrap = Some(session),
+            (GcpIdentity::Provisioner, Some(Ok(session))) => sessions.provisioner = Some(session),
+            (GcpIdentity::Reaper, Some(Ok(session))) => sessions.reaper = Some(session),
+            (GcpIdentity::Provisioner, Some(Err(failure))) => refused |= is_refusal(&failure),
+            _ => {}
+        }
+    }
+    if !run.connection.with_reaper {
+        let question = Question::new(
+            "gcp.reaper-impersonated",
+            "The reaper lets this server in",
+            "nothing",
+        );
+        checks.push(run.recorder.noted(
+            question,
+            Found::skipped(
+                "not asked: the reaper was left out, so Landfall never deletes what holds data",
+            ),
+        ));
+    }
+    Entered {
+        checks,
+        sessions,
+        refused,
+    }
+}
+
+fn is_refusal(failure: &Failure) -> bool {
+    matches!(
+        failure.kind,
+        FailureKind::Denied | FailureKind::Unauthorized | FailureKind::NotFound
+    )
+}
+
+fn number<'a>(run: &Run<'a>) -> Option<&'a ProjectNumber> {
+    match run.connection.access() {
+        GcpAccess::WorkloadIdentity { project_number } => project_number.as_ref(),
+        _ => None,
+    }
+}
+
+/// What this server needs before it can ask.
+async fn ours(run: &Run<'_>, issuer: &dyn Issuer) -> (bool, Vec<Check>) {
+    let signs = Question::new(
+        "gcp.issuer",
+        "This server signs assertions",
+        "the issuer's address, and the key that signs now",
+    );
+    let signs = run
+        .recorder
+        .record(signs, async {
+            let Some(url) = issuer.url() else {
+                return Found::fail(
+                    crate::connect::NO_ISSUER,
+                    "the operator sets issuer.url to an https address",
+                );
+            };
+            match issuer.key_id().await {
+                Ok(key) => Found::pass(format!("{url} signs with the key {key}")),
+                Err(error) => Found::fail(
+                    format!("no key signs: {error}"),
+                    "the operator runs 'landfall doctor' on the server",
+                ),
+            }
+        })
+        .await;
+    let known = Question::new(
+        "gcp.project-number-known",
+        "The project's number is known",
+        "the number that was entered",
+    );
+    let known = run.recorder.noted(
+        known,
+        match number(run) {
+            Some(number) => Found::pass(format!("project {} has the number {number}", run.connection.project_id())),
+            None => Found::fail(
+                "nobody has entered it, and Google's token exchange knows a project by nothing else",
+                ENTER_NUMBER,
+            ),
+        },
+    );
+    (holds(&signs) && holds(&known), vec![signs, known])
+}
+
+async fn accepted(
+    run: &Run<'_>,
+    ready: bool,
+    keys: IssuerKeys,
+    answer: &mut Option<Result<Session, Failure>>,
+) -> Check {
+    let question = Question::new(
+        "gcp.token-accepted",
+        "Google takes this connection's token",
+        "a token exchange with the subject of this connection",
+    );
+    run.recorder
+        .record(question, async {
+            if !ready {
+                return Found::skipped("not asked: this server or the number is not ready");
+            }
+            let entered = run
+                .recorder
+                .patiently(|| run.connector.entry(run.connection))
+                .await;
+            let found = match &entered {
+                Ok(_) => Found::pass(format!(
+                    "the pool {} took a token of the subject {}",
+                    run.connection.pool_id(),
+                    run.connection.subject()
+                )),
+                Err(failure) => run.recorder.failed(failure, &remedy(run, failure, keys)),
+            };
+            *answer = Some(entered);
+            found
+        })
+        .await
+}
+
+/// What to do about a refused exchange, as exactly as Google's answer allows.
+fn remedy(run: &Run<'_>, failure: &Failure, keys: IssuerKeys) -> String {
+    let said = failure.message.to_ascii_lowercase();
+    match failure.code.as_str() {
+        "invalid_target" => format!(
+            "run the setup in the project {}: there is no pool {} with the provider {}, or it is \
+             disabled or deleted. If it is there, the project number that was entered is another \
+             project's",
+            run.connection.project_id(),
+            run.connection.pool_id(),
+            run.connection.provider_id()
+        ),
+        "unauthorized_client" => format!(
+            "run the setup again: the provider's attribute condition must be assertion.sub == \
+             '{}'",
+            run.connection.subject()
+        ),
+        "invalid_grant" if said.contains("signature") && keys == IssuerKeys::Uploaded => {
+            "run the setup again: it uploads the keys that this server signs with now".to_owned()
+        }
+        "invalid_grant" if said.contains("issuer") => {
+            "run the setup again: the provider has another issuer than this server's".to_owned()
+        }
+        "invalid_grant" if said.contains("audience") => {
+            "run the setup again: the provider must have no allowed audiences, so that its own \
+             name is the only one"
+                .to_owned()
+        }
+        SERVICE_DISABLED => {
+            "run the setup again: the Security Token Service API (sts.googleapis.com) is off in \
+             the project"
+                .to_owned()
+        }
+        _ => "run the setup again".to_owned(),
+    }
+}
+
+impl Wrong {
+    fn question(self) -> Question {
+        let (id, title, asked) = match self {
+            Self::Subject => (
+                "subject",
+                "Google refuses another connection's token",
+                "a token exchange with the subject of a connection that does not exist",
+            ),
+            Self::Audience => (
+                "audience",
+                "Google refuses a token that is for somebody else",
+                "a token exchange with another audience",
+            ),
+            Self::Expired => (
+                "expiry",
+                "Google refuses an expired token",
+                "a token exchange with a token that is over",
+            ),
+            Self::BadlySigned => (
+                "signature",
+                "Google refuses a badly signed token",
+                "a token exchange with a token whose signature is not its own",
+            ),
+        };
+        Question::new(format!("gcp.token-{id}-enforced"), title, asked)
+    }
+
+    fn token(self, run: &Run<'_>, number: &ProjectNumber) -> Token {
+        let mut token = Token::good(run.connection, number);
+        match self {
+            Self::Subject => "landfall:org_other:con_other".clone_into(&mut token.subject),
+            Self::Audience => "https://somebody-else.example".clone_into(&mut token.audience),
+            Self::Expired => token.flaw = Flaw::Expired,
+            Self::BadlySigned => token.flaw = Flaw::BadlySigned,
+        }
+        token
+    }
+
+    fn accepted(self, run: &Run<'_>) -> Found {
+        match self {
+            Self::Subject => Found::fail(
+                "the provider took it: every connection of this server could get into the pool",
+                format!(
+                    "run the setup again, or set the provider's attribute condition to \
+                     assertion.sub == '{}'",
+                    run.connection.subject()
+                ),
+            ),
+            Self::Audience => Found::fail(
+                "the provider took it: a token that was made for another service opens the pool",
+                "run the setup again, or remove the provider's allowed audiences",
+            ),
+            Self::Expired | Self::BadlySigned => Found::fail(
+                "the endpoint took it, which Google's own never does",
+                "the operator checks clouds.gcp.endpoint_template: something else than Google \
+                 Cloud answers there",
+            ),
+        }
+    }
+}
+
+async fn refused(
+    run: &Run<'_>,
+    issuer: &dyn Issuer,
+    wrong: Wrong,
+    number: Option<&ProjectNumber>,
+) -> Check {
+    run.recorder
+        .record(wrong.question(), async {
+            let Some(number) = number else {
+                return Found::skipped("not asked: the right token was not accepted");
+            };
+            let token = wrong.token(run, number);
+            let provider = provider(run.connection, number);
+            let answer = run
+                .recorder
+                .patiently(|| {
+                    exchange(
+                        &run.connector.google,
+                        issuer,
+                        run.connector.clock.as_ref(),
+                        &provider,
+                        &token,
+                    )
+                })
+                .await;
+            match answer {
+                Ok(_) => wrong.accepted(run),
+                Err(failure) if refuses_token(&failure) => {
+                    Found::pass(format!("refused: {failure}"))
+                }
+                Err(failure) => run.recorder.failed(&failure, ""),
+            }
+        })
+        .await
+}
+
+async fn key_works(run: &Run<'_>, answer: &mut Option<Result<Session, Failure>>) -> Check {
+    let (email, key_id) = match run.connection.access() {
+        GcpAccess::ServiceAccountKey {
+            service_account,
+            key_id,
+            ..
+        } => (service_account.as_str(), key_id.as_str()),
+        _ => ("", ""),
+    };
+    let question = Question::new(
+        "gcp.key-accepted",
+        "Google takes the key that was given",
+        format!("a token of {email} for a signature of the key {key_id}"),
+    );
+    run.recorder
+        .record(question, async {
+            let entered = run
+                .recorder
+                .patiently(|| run.connector.entry(run.connection))
+                .await;
+            let found = match &entered {
+                Ok(_) => Found::pass(format!("{email} by its key {key_id}")),
+                Err(failure) => run.recorder.failed(
+                    failure,
+                    "create another key of the service account and upload it: the key or the \
+                     account was deleted or disabled",
+                ),
+            };
+            *answer = Some(entered);
+            found
+        })
+        .await
+}
+
+async fn become_one(
+    run: &Run<'_>,
+    entry: Option<&Session>,
+    identity: GcpIdentity,
+) -> (GcpIdentity, Option<Result<Session, Failure>>, Check) {
+    let who = identity.as_str();
+    let email = run.connection.service_account_email(who);
+    let question = Question::new(
+        format!("gcp.{who}-impersonated"),
+        format!("The {who} lets this server in"),
+        format!("generateAccessToken of {email}"),
+    );
+    let mut answer = None;
+    let check = run
+        .recorder
+        .record(question, async {
+            let Some(entry) = entry else {
+                return Found::skipped("not asked: this server has no token to ask with");
+            };
+            let became = run
+                .recorder
+                .patiently(|| run.connector.identity(entry, run.connection, identity))
+                .await;
+            let found = match &became {
+                Ok(_) => Found::pass(format!("a token of {email}")),
+                Err(failure) if failure.code == SERVICE_DISABLED => run.recorder.denied(
+                    failure.message.clone(),
+                    "run the setup again: the IAM Service Account Credentials API \
+                     (iamcredentials.googleapis.com) is off in the project",
+                ),
+                Err(failure) => run.recorder.failed(
+                    failure,
+                    &format!(
+                        "run the setup again: the account {email} is missing or disabled, or its \
+                         binding of {} to this connection is",
+                        run.grant.trust.role()
+                    ),
+                ),
+            };
+            answer = Some(became);
+            found
+        })
+        .await;
+    (identity, answer, check)
+}

@@ -1,0 +1,136 @@
+//! Whether the grant is the current one, and as it was.
+
+mod judge;
+mod read;
+
+use super::{Found, Question, Run, Sessions};
+use landfall_model::{
+    check::{Check, Outcome},
+    digest::Digest,
+    driver::Failure,
+    grant::{GcpIdentity, version_of},
+};
+use read::Snapshot;
+use serde_json::Value;
+
+pub(super) struct Findings {
+    pub(super) checks: Vec<Check>,
+    pub(super) version: Option<u32>,
+    pub(super) digest: Option<Digest>,
+}
+
+pub(super) async fn check(run: &Run<'_>, sessions: &Sessions) -> Findings {
+    let Some(session) = &sessions.bootstrap else {
+        return Findings {
+            checks: judge::not_asked(run),
+            version: None,
+            digest: None,
+        };
+    };
+    let began = run.recorder.clock.now();
+    let snapshot = read::snapshot(run, session).await;
+    let millis = run.recorder.clock.now().millis_since(began);
+    let mut checks = judge::all(run, &snapshot, millis).await;
+    checks.push(version(run, &snapshot));
+    let digest = snapshot.digest(run);
+    checks.push(unchanged(run, digest.as_ref(), &checks));
+    Findings {
+        checks,
+        version: lowest(run, &snapshot),
+        digest,
+    }
+}
+
+/// The lowest version of the roles; `None` when one has none.
+fn lowest(run: &Run<'_>, snapshot: &Snapshot) -> Option<u32> {
+    run.grant
+        .roles
+        .iter()
+        .map(|role| {
+            let read = snapshot.role(role.identity)?.as_ref().ok()?;
+            version_of(read["description"].as_str()?)
+        })
+        .min()
+        .flatten()
+}
+
+fn version(run: &Run<'_>, snapshot: &Snapshot) -> Check {
+    let question = Question::new(
+        "gcp.grant-version",
+        "The grant is of the current version",
+        "the descriptions of the custom roles",
+    );
+    let current = run.grant.version;
+    let found = match lowest(run, snapshot) {
+        Some(version) if version == current => Found::pass(format!("version {version}")),
+        Some(version) if version < current => Found::warn(
+            format!("version {version}; this server's is {current}"),
+            "run the current setup again",
+        ),
+        Some(version) => Found::warn(
+            format!("version {version}; this server knows only {current}"),
+            "update this Landfall server: a newer one has made or asked for this grant",
+        ),
+        None => Found::warn(
+            "a custom role is missing, or its description says no version",
+            "run the setup again",
+        ),
+    };
+    run.recorder.noted(question, found)
+}
+
+fn unchanged(run: &Run<'_>, digest: Option<&Digest>, checks: &[Check]) -> Check {
+    let question = Question::new(
+        "gcp.grant-unchanged",
+        "The grant is as it was when it was last verified",
+        "a digest of provider, custom roles, bindings and trust",
+    );
+    let found = match (digest, &run.connection.grant_digest) {
+        (None, _) => Found::skipped("not asked: the grant could not be read as a whole"),
+        (Some(digest), None) => Found::pass(format!("first look: {}", digest.short())),
+        (Some(digest), Some(before)) if digest == before => {
+            Found::pass(format!("still {}", digest.short()))
+        }
+        (Some(digest), Some(before)) => {
+            let changed = format!("{} became {}", before.short(), digest.short());
+            if checks.iter().all(|check| check.outcome == Outcome::Pass) {
+                // The customer ran a newer setup: that is what it is for.
+                Found::pass(format!("{changed}, exactly as the current setup says"))
+            } else {
+                Found::warn(
+                    changed,
+                    "compare with the project's audit log who changed it; run the setup again to \
+                     undo it",
+                )
+            }
+        }
+    };
+    run.recorder.noted(question, found)
+}
+
+/// Why something that was read says nothing.
+fn unread(run: &Run<'_>, failure: &Failure, what: &str) -> Found {
+    use landfall_model::driver::FailureKind;
+    match failure.kind {
+        FailureKind::NotFound => run
+            .recorder
+            .denied(format!("there is no {what}"), "run the setup again"),
+        _ => run.recorder.failed(failure, ""),
+    }
+}
+
+fn name_of(identity: GcpIdentity) -> &'static str {
+    identity.as_str()
+}
+
+/// The texts of a list, sorted.
+fn texts(value: &Value) -> Vec<&str> {
+    let mut texts: Vec<&str> = value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    texts.sort_unstable();
+    texts
+}

@@ -1,0 +1,214 @@
+//! What the project is: the one that was meant, alive, paid for, and where it
+//! hangs.
+
+use super::{Found, Question, Run, Sessions};
+use crate::http::Session;
+use landfall_model::{
+    check::Check,
+    connection::GcpAccess,
+    driver::{Failure, FailureKind},
+    grant::GcpIdentity,
+};
+use serde_json::{Value, json};
+
+pub(super) async fn check(run: &Run<'_>, sessions: &Sessions) -> Vec<Check> {
+    let session = sessions.bootstrap.as_ref();
+    let (read, organization) = futures::join!(identity(run, session), organization(run, session));
+    let mut checks = read;
+    checks.push(organization);
+    checks
+}
+
+/// One reading for two checks.
+async fn identity(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
+    let id = run.connection.project_id();
+    let mut read: Option<Result<Value, Failure>> = None;
+    let matches = Question::new(
+        "gcp.project-matches",
+        "The project's id and number belong together",
+        format!("cloudresourcemanager projects.get of {id}"),
+    );
+    let matches = run
+        .recorder
+        .record(matches, async {
+            let Some(session) = session else {
+                return Found::no_session(GcpIdentity::Bootstrap);
+            };
+            let path = format!("v3/projects/{id}");
+            let answer = run
+                .recorder
+                .patiently(|| session.get("cloudresourcemanager", &path))
+                .await;
+            let found = match &answer {
+                Ok(project) => number(run, project),
+                Err(failure) => run.recorder.failed(
+                    failure,
+                    "check the project id: it is neither the project's name nor its number. If \
+                     it is right, the setup ran in another project or with another Google account",
+                ),
+            };
+            read = Some(answer);
+            found
+        })
+        .await;
+    let active = Question::new(
+        "gcp.project-active",
+        "The project is active",
+        format!("the state of {id}"),
+    );
+    let active = run.recorder.noted(
+        active,
+        match &read {
+            Some(Ok(project)) => match project["state"].as_str() {
+                Some("ACTIVE") => Found::pass("ACTIVE"),
+                state => Found::fail(
+                    format!("the project is {}", state.unwrap_or("in no known state")),
+                    "restore the project (console: IAM & Admin → Manage resources → Resources \
+                     pending deletion), or connect another one",
+                ),
+            },
+            Some(Err(_)) => Found::skipped("not asked: the project could not be read"),
+            None => Found::no_session(GcpIdentity::Bootstrap),
+        },
+    );
+    vec![matches, active]
+}
+
+fn number(run: &Run<'_>, project: &Value) -> Found {
+    let name = project["name"].as_str().unwrap_or_default();
+    let id = project["projectId"].as_str().unwrap_or_default();
+    let number = name.strip_prefix("projects/").unwrap_or(name);
+    if id != run.connection.project_id().as_str() {
+        return Found::fail(
+            format!("Google answered with the project {id}"),
+            "disconnect, and connect again with the right project id",
+        );
+    }
+    match run.connection.access() {
+        GcpAccess::WorkloadIdentity {
+            project_number: Some(entered),
+        } if entered.as_str() != number => Found::fail(
+            format!("{id} has the number {number}, and {entered} was entered"),
+            format!("enter the project number {number}"),
+        ),
+        _ => Found::pass(format!("{id} is {number}")),
+    }
+}
+
+pub(super) async fn billing(run: &Run<'_>, session: Option<&Session>) -> Check {
+    let id = run.connection.project_id();
+    let question = Question::new(
+        "gcp.billing-attached",
+        "A billing account is attached",
+        format!("cloudbilling projects.getBillingInfo of {id}"),
+    );
+    run.recorder
+        .record(question, async {
+            let Some(session) = session else {
+                return Found::skipped("not asked: the project's APIs could not be switched on");
+            };
+            let path = format!("v1/projects/{id}/billingInfo");
+            match run
+                .recorder
+                .patiently(|| session.get("cloudbilling", &path))
+                .await
+            {
+                Ok(info) if info["billingEnabled"] == true => Found::pass(format!(
+                    "paid by {}",
+                    info["billingAccountName"].as_str().unwrap_or("an account")
+                )),
+                Ok(_) => Found::fail(
+                    "no billing account is attached, or the one that is was closed",
+                    "attach one: console → Billing → Link a billing account. Most APIs cannot be \
+                     switched on without it",
+                ),
+                Err(failure) => run.recorder.failed(&failure, ""),
+            }
+        })
+        .await
+}
+
+/// The folder or organization that the grant is said to be on is really above
+/// the project. Google shows the whole way up to whoever may see the project.
+async fn organization(run: &Run<'_>, session: Option<&Session>) -> Check {
+    let id = run.connection.project_id();
+    let question = Question::new(
+        "gcp.organization-visible",
+        "The project is where it was said to be",
+        format!("cloudresourcemanager projects.getAncestry of {id}"),
+    );
+    run.recorder
+        .record(question, async {
+            let Some(session) = session else {
+                return Found::no_session(GcpIdentity::Bootstrap);
+            };
+            let path = format!("v1/projects/{id}:getAncestry");
+            let body = json!({});
+            let answer = run
+                .recorder
+                .patiently(|| session.ask("cloudresourcemanager", &path, &body))
+                .await;
+            match answer {
+                Ok(answer) => above(run.connection.parent(), &names(&answer)),
+                Err(failure) if failure.kind == FailureKind::Denied => {
+                    run.recorder.denied(failure.to_string(), ORGANIZATION)
+                }
+                Err(failure) => run.recorder.failed(&failure, ""),
+            }
+        })
+        .await
+}
+
+/// The third of the troubles that customers really have.
+const ORGANIZATION: &str = "\"Could not find Organization ID\": the grant is missing, or it was \
+     made in another Google account or organization. Select the right account and organization \
+     at the top of the console, and make it there";
+
+/// `folders/1`, `organizations/2`: what is above the project, nearest first.
+fn names(answer: &Value) -> Vec<String> {
+    answer["ancestor"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|ancestor| {
+            let kind = ancestor["resourceId"]["type"].as_str()?;
+            let id = ancestor["resourceId"]["id"].as_str()?;
+            (kind != "project").then(|| format!("{kind}s/{id}"))
+        })
+        .collect()
+}
+
+fn above(wanted: Option<&str>, names: &[String]) -> Found {
+    let shown = if names.is_empty() {
+        "it is in no organization".to_owned()
+    } else {
+        format!("above it: {}", names.join(", "))
+    };
+    match wanted {
+        Some(parent) if !names.iter().any(|name| name == parent) => Found::fail(
+            format!("{parent} is not above the project; {shown}"),
+            ORGANIZATION,
+        ),
+        _ => Found::pass(shown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use landfall_model::check::Outcome;
+
+    #[test]
+    fn a_parent_must_be_above_the_project() {
+        let names = names(&json!({ "ancestor": [
+            { "resourceId": { "type": "project", "id": "p" } },
+            { "resourceId": { "type": "folder", "id": "1" } },
+            { "resourceId": { "type": "organization", "id": "2" } },
+        ] }));
+        assert_eq!(names, ["folders/1", "organizations/2"]);
+        assert_eq!(above(None, &[]).outcome(), Outcome::Pass);
+        assert_eq!(above(Some("folders/1"), &names).outcome(), Outcome::Pass);
+        assert_eq!(above(Some("folders/3"), &names).outcome(), Outcome::Fail);
+        assert_eq!(above(Some("organizations/2"), &[]).outcome(), Outcome::Fail);
+    }
+}

@@ -1,0 +1,331 @@
+//! The ways in: an assertion of ours that Google exchanges, or a key that the
+//! customer gave. What comes out is a token that may act as the service
+//! accounts of the grant.
+
+use crate::{
+    config::IssuerKeys,
+    http::{AccessToken, Effect, Google, Session},
+};
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use landfall_model::{
+    Clock,
+    connection::{GcpAccess, GcpConnection, ProjectNumber},
+    driver::{Failure, FailureKind},
+    issuer::{Assertion, Claims, Issuer, IssuerError, LIFETIME},
+    secret::{Secrets, SecretsError},
+    vault::Plain,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+/// What a service account's own assertion is for, whatever the endpoint's real
+/// address (Google docs: "Using OAuth 2.0 for server to server applications").
+const TOKEN_ENDPOINT: &str = "https://oauth2.googleapis.com/token";
+
+/// How this server gets in.
+#[derive(Clone)]
+pub(crate) enum Door {
+    /// By its own assertions, through a workload identity pool.
+    Issuer {
+        issuer: Arc<dyn Issuer>,
+        keys: IssuerKeys,
+    },
+    /// As a service account of the customer, by its key.
+    Key { secrets: Arc<dyn Secrets> },
+}
+
+/// An assertion to be made for one exchange.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) subject: String,
+    pub(crate) audience: String,
+    pub(crate) flaw: Flaw,
+}
+
+/// What is wrong with it, on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    None,
+    Expired,
+    BadlySigned,
+}
+
+/// The provider's full name: what the exchange is asked for, and, with
+/// `https:`, what an assertion is for by default.
+pub(crate) fn provider(connection: GcpConnection<'_>, number: &ProjectNumber) -> String {
+    format!(
+        "//iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{}/providers/{}",
+        connection.pool_id(),
+        connection.provider_id()
+    )
+}
+
+impl Token {
+    pub(crate) fn good(connection: GcpConnection<'_>, number: &ProjectNumber) -> Self {
+        Self {
+            subject: connection.subject(),
+            audience: format!("https:{}", provider(connection, number)),
+            flaw: Flaw::None,
+        }
+    }
+}
+
+impl Door {
+    /// A token with which the accounts of the grant can be acted as.
+    pub(crate) async fn enter(
+        &self,
+        google: &Google,
+        clock: &dyn Clock,
+        connection: GcpConnection<'_>,
+    ) -> Result<AccessToken, Failure> {
+        match (self, connection.access()) {
+            (
+                Self::Issuer { issuer, keys },
+                GcpAccess::WorkloadIdentity {
+                    project_number: Some(number),
+                },
+            ) => {
+                let token = Token::good(connection, number);
+                let provider = provider(connection, number);
+                exchange(google, issuer.as_ref(), clock, &provider, &token)
+                    .await
+                    .map_err(|failure| of_token(failure, *keys))
+            }
+            (Self::Issuer { .. }, GcpAccess::WorkloadIdentity { .. }) => Err(no_number()),
+            (
+                Self::Key { secrets },
+                GcpAccess::ServiceAccountKey {
+                    service_account,
+                    key_id,
+                    secret_id,
+                },
+            ) => {
+                let key = secrets
+                    .open(&connection.organization_id, secret_id)
+                    .await
+                    .map_err(|error| no_secret(&error))?;
+                by_key(google, clock, service_account, key_id, &key).await
+            }
+            _ => Err(Failure::new(
+                FailureKind::Invalid,
+                "WrongMethod",
+                format!("the connection {} is by another method", connection.id),
+            )),
+        }
+    }
+}
+
+/// What to do until somebody said the project's number.
+pub(crate) const ENTER_NUMBER: &str = "enter the project number that the setup printed at its end (it is also on the project's \
+     welcome page in the console)";
+
+fn no_number() -> Failure {
+    Failure::new(
+        FailureKind::Denied,
+        "NoProjectNumber",
+        format!(
+            "Google's token exchange knows a project by its number, and nobody has said it: \
+             {ENTER_NUMBER}"
+        ),
+    )
+}
+
+/// Shows an assertion to Google's token exchange. The refusal is as Google says
+/// it.
+pub(crate) async fn exchange(
+    google: &Google,
+    issuer: &dyn Issuer,
+    clock: &dyn Clock,
+    provider: &str,
+    token: &Token,
+) -> Result<AccessToken, Failure> {
+    let assertion = mint(issuer, clock, token)
+        .await
+        .map_err(|error| no_assertion(&error))?;
+    let answer = google
+        .exchange(
+            "sts",
+            "v1/token",
+            &[
+                (
+                    "grant_type",
+                    "urn:ietf:params:oauth:grant-type:token-exchange",
+                ),
+                ("audience", provider),
+                (
+                    "requested_token_type",
+                    "urn:ietf:params:oauth:token-type:access_token",
+                ),
+                ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+                ("scope", SCOPE),
+                ("subject_token", assertion.token()),
+            ],
+        )
+        .await?;
+    issued(&answer, "access_token", "sts:v1/token")
+}
+
+async fn mint(
+    issuer: &dyn Issuer,
+    clock: &dyn Clock,
+    token: &Token,
+) -> Result<Assertion, IssuerError> {
+    let (subject, audience) = (&token.subject, &token.audience);
+    match token.flaw {
+        Flaw::None => issuer.assertion(subject, audience).await,
+        Flaw::BadlySigned => Ok(issuer.assertion(subject, audience).await?.badly_signed()),
+        Flaw::Expired => {
+            let lifetime = i64::try_from(LIFETIME.as_millis()).unwrap_or(i64::MAX);
+            let claims = Claims {
+                subject: subject.clone(),
+                audience: audience.clone(),
+                issued_at: clock.now().plus_millis(-2 * lifetime),
+                lifetime: LIFETIME,
+            };
+            issuer.custom(&claims).await
+        }
+    }
+}
+
+/// The trouble is here: it says nothing about what the customer granted.
+fn no_assertion(error: &IssuerError) -> Failure {
+    Failure::new(
+        FailureKind::Unavailable,
+        "NoAssertion",
+        format!("this server could not sign an assertion: {error}"),
+    )
+}
+
+/// As above: a vault that is closed must not make a connection look revoked.
+fn no_secret(error: &SecretsError) -> Failure {
+    let kind = match error {
+        SecretsError::Missing { .. } => FailureKind::Denied,
+        SecretsError::Vault(_) | SecretsError::Store(_) => FailureKind::Unavailable,
+    };
+    Failure::new(
+        kind,
+        "NoSecret",
+        format!("this server could not read the key: {error}"),
+    )
+}
+
+/// Tells what the project refuses (no provider, another subject) from what is
+/// wrong here (keys that Google cannot fetch, a clock that is off): a server
+/// whose issuer is down must not take every grant for revoked.
+fn of_token(mut failure: Failure, keys: IssuerKeys) -> Failure {
+    if failure.code == "invalid_grant" {
+        let said = failure.message.to_ascii_lowercase();
+        let unreachable = said.contains("connecting to") || said.contains("fetch");
+        let unknown_key = said.contains("signature") || said.contains("jwk");
+        let late =
+            said.contains("stale") || said.contains("expired") || said.contains("not valid yet");
+        // Keys that were uploaded are part of what the customer granted.
+        if unreachable || late || (unknown_key && keys == IssuerKeys::Fetched) {
+            failure.kind = FailureKind::Unavailable;
+        }
+    }
+    failure
+}
+
+/// The JWT bearer grant (RFC 7523). The key's file names an endpoint too; it is
+/// not used.
+async fn by_key(
+    google: &Google,
+    clock: &dyn Clock,
+    service_account: &str,
+    key_id: &str,
+    key: &Plain,
+) -> Result<AccessToken, Failure> {
+    let assertion = signed(clock, service_account, key_id, key).ok_or_else(|| {
+        Failure::new(
+            FailureKind::Invalid,
+            "NoKey",
+            "the stored secret is no private key",
+        )
+    })?;
+    let answer = google
+        .exchange(
+            "oauth2",
+            "token",
+            &[
+                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+                ("assertion", &assertion),
+            ],
+        )
+        .await?;
+    issued(&answer, "access_token", "oauth2:token")
+}
+
+fn signed(
+    clock: &dyn Clock,
+    service_account: &str,
+    key_id: &str,
+    key: &Plain,
+) -> Option<zeroize::Zeroizing<String>> {
+    let pair = RsaKeyPair::from_pkcs8(key.expose()).ok()?;
+    let now = clock.now().as_millis() / 1000;
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": key_id });
+    let claims = json!({
+        "iss": service_account,
+        "scope": SCOPE,
+        "aud": TOKEN_ENDPOINT,
+        "iat": now,
+        "exp": now + 300,
+    });
+    let text = format!("{}.{}", part(&header), part(&claims));
+    let mut signature = vec![0; pair.public_modulus_len()];
+    // PKCS#1 v1.5 takes no randomness; the parameter is the interface's.
+    pair.sign(
+        &RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        text.as_bytes(),
+        &mut signature,
+    )
+    .ok()?;
+    Some(zeroize::Zeroizing::new(format!(
+        "{text}.{}",
+        URL_SAFE_NO_PAD.encode(signature)
+    )))
+}
+
+/// Lets whoever has `entry` act as the service account `email`, for
+/// `lifetime` seconds.
+pub(crate) async fn act_as(
+    entry: &Session,
+    email: &str,
+    lifetime: u32,
+) -> Result<AccessToken, Failure> {
+    let path = format!("v1/projects/-/serviceAccounts/{email}:generateAccessToken");
+    let body = json!({ "scope": [SCOPE], "lifetime": format!("{lifetime}s") });
+    let answer = entry.ask("iamcredentials", &path, &body).await?;
+    issued(&answer, "accessToken", "iamcredentials:generateAccessToken")
+}
+
+fn issued(answer: &Value, field: &str, operation: &str) -> Result<AccessToken, Failure> {
+    answer[field]
+        .as_str()
+        .filter(|token| !token.is_empty())
+        .map(|token| AccessToken::new(token.to_owned()))
+        .ok_or_else(|| crate::error::malformed(operation, "no token", Effect::Read))
+}
+
+/// Whether an assertion was refused for what it is, as a check wants it, and
+/// not because Google could not look.
+pub(crate) fn refuses_token(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Denied
+        && matches!(
+            failure.code.as_str(),
+            "invalid_grant" | "unauthorized_client"
+        )
+        && !failure
+            .message
+            .to_ascii_lowercase()
+            .contains("connecting to")
+}
