@@ -143,3 +143,6 @@ fn facts(connection: GcpConnection<'_>, grant: &GcpGrant) -> Vec<Fact> {
     fact("two-keys", "Two keys to destroy", two_keys);
     facts
 }
+
+#[cfg(test)]
+mod tests;

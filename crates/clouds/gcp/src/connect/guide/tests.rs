@@ -1,0 +1,196 @@
+//! Whatever stands in a grant, the texts stay texts.
+
+use super::*;
+use landfall_model::grant::{GcpAccount, GcpBinding, GcpCondition, GcpRole};
+use proptest::prelude::*;
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+/// A grant in which every text is `hostile`.
+fn grant(hostile: &str) -> GcpGrant {
+    let text = hostile.to_owned();
+    GcpGrant {
+        version: 1,
+        project_id: "my-project-123".parse().unwrap(),
+        trust: GcpTrust::Federation {
+            pool_id: text.clone(),
+            provider_id: text.clone(),
+            issuer_url: text.clone(),
+            subject: text.clone(),
+            condition: text.clone(),
+            role: text.clone(),
+        },
+        accounts: GcpIdentity::ALL
+            .into_iter()
+            .map(|identity| GcpAccount {
+                identity,
+                id: text.clone(),
+                email: text.clone(),
+                display_name: text.clone(),
+                description: text.clone(),
+            })
+            .collect(),
+        roles: GcpIdentity::ALL
+            .into_iter()
+            .map(|identity| GcpRole {
+                identity,
+                id: text.clone(),
+                name: text.clone(),
+                title: text.clone(),
+                description: text.clone(),
+                permissions: std::iter::once(text.clone()).collect(),
+            })
+            .collect(),
+        bindings: vec![GcpBinding {
+            identity: GcpIdentity::Bootstrap,
+            role: text.clone(),
+            condition: Some(GcpCondition {
+                title: text.clone(),
+                description: text.clone(),
+                expression: text.clone(),
+            }),
+            by_bootstrap: false,
+        }],
+        permissions: Vec::new(),
+        bootstrap_apis: vec![text.clone()],
+        free_apis: Vec::new(),
+        billed_apis: Vec::new(),
+    }
+}
+
+fn script(grant: &GcpGrant, uploads: Option<&Value>) -> String {
+    script::for_a_pool(&Context {
+        config: &GcpConfig::default(),
+        grant,
+        uploads,
+    })
+}
+
+/// What `sh` prints for a text; an error where it cannot read it.
+fn sh(program: &str, flags: &[&str], text: &str) -> Result<Vec<u8>, String> {
+    let mut child = Command::new(program)
+        .args(flags)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// Texts that mean something to a shell.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("'".to_owned()),
+        Just("\"".to_owned()),
+        Just("\\".to_owned()),
+        Just("$(echo INJECTED)".to_owned()),
+        Just("`echo INJECTED`".to_owned()),
+        Just("\n".to_owned()),
+        Just("\nLANDFALL\n".to_owned()),
+        Just("; echo INJECTED;".to_owned()),
+        Just("${HOME}".to_owned()),
+        Just("%{".to_owned()),
+        Just("#".to_owned()),
+        Just("--flag".to_owned()),
+        "[ -~]{0,6}",
+        "\\PC{0,3}",
+    ];
+    proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_shell_reads_back_what_was_quoted(text in hostile()) {
+        let command = format!("printf %s {}", quote::shell(&text));
+        let printed = sh("sh", &[], &command).unwrap();
+        prop_assert_eq!(String::from_utf8(printed).unwrap(), text.replace('\0', ""));
+    }
+
+    #[test]
+    fn any_text_in_a_grant_leaves_a_script_that_parses(text in hostile()) {
+        let grant = grant(&text);
+        let keys = serde_json::json!({ "keys": [text] });
+        for uploads in [None, Some(&keys)] {
+            let script = script(&grant, uploads);
+            prop_assert_eq!(sh("bash", &["-n"], &script), Ok(Vec::new()));
+        }
+    }
+
+    /// Run for real, with a gcloud that only takes what it is given: nothing but
+    /// the script's own words is printed.
+    #[test]
+    fn any_text_in_a_grant_is_never_run(text in hostile()) {
+        let stand_in = "gcloud() { :; }\nsleep() { :; }\n";
+        let printed = sh("sh", &[], &format!("{stand_in}{}", script(&grant(&text), None)));
+        let printed = String::from_utf8_lossy(&printed.unwrap()).into_owned();
+        // Where a text is shown, it is shown as it is.
+        let injected = printed
+            .replace(&text.replace('\0', ""), "")
+            .lines()
+            .any(|line| line.trim() == "INJECTED");
+        prop_assert!(!injected, "{printed}");
+        prop_assert!(printed.contains("Done."), "{printed}");
+    }
+
+    #[test]
+    fn a_quoted_text_of_hcl_has_no_end_and_no_template_in_it(text in hostile()) {
+        let quoted = quote::hcl(&text);
+        let inner = &quoted[1..quoted.len() - 1];
+        prop_assert!(!inner.contains('\n'));
+        let mut rest = inner.chars().peekable();
+        while let Some(c) = rest.next() {
+            match c {
+                '\\' => { prop_assert!(rest.next().is_some()); }
+                '"' => prop_assert!(false, "{}", quoted),
+                '$' | '%' if rest.peek() == Some(&c) => { rest.next(); }
+                '$' | '%' => prop_assert_ne!(rest.peek(), Some(&'{')),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn the_module_is_formatted_as_the_tools_want_it() {
+    let grant = grant("a-text");
+    let keys = serde_json::json!({ "keys": [] });
+    for uploads in [None, Some(&keys)] {
+        let module = opentofu::module(&Context {
+            config: &GcpConfig::default(),
+            grant: &grant,
+            uploads,
+        });
+        for tool in ["tofu", "terraform"] {
+            // Asking for its version would go to the network.
+            let there = std::env::var_os("PATH").is_some_and(|path| {
+                std::env::split_paths(&path).any(|folder| folder.join(tool).exists())
+            });
+            if !there {
+                continue;
+            }
+            // Parses it too; needs no provider and no network.
+            let formatted = sh(tool, &["fmt", "-"], &module);
+            assert_eq!(
+                formatted.map(|text| String::from_utf8_lossy(&text).into_owned()),
+                Ok(module.clone()),
+                "{tool}"
+            );
+        }
+    }
+}

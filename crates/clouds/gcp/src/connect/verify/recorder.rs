@@ -142,11 +142,12 @@ impl Recorder<'_> {
     /// denial; it may be empty.
     pub(super) fn failed(&self, failure: &Failure, remedy: &str) -> Found {
         match failure.kind {
-            FailureKind::Denied if failure.code == SERVICE_DISABLED => self.denied(
-                failure.message.clone(),
-                "run the setup again: it switches this API on; if an administrator switched it \
-                 off, ask them",
-            ),
+            FailureKind::Denied if failure.code == SERVICE_DISABLED && remedy.is_empty() => self
+                .denied(
+                    failure.message.clone(),
+                    "check again: Landfall switches this API on; if that stays without effect, \
+                     run the setup again",
+                ),
             FailureKind::Denied | FailureKind::Unauthorized => self.denied(
                 failure.to_string(),
                 if remedy.is_empty() {

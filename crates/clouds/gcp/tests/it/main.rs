@@ -1,0 +1,8 @@
+//! The connector on the sandbox, over real HTTP.
+
+mod bounds;
+mod keyless;
+mod script;
+mod support;
+mod trouble;
+mod wrong;
