@@ -5,10 +5,8 @@
 use crate::{
     Timestamp,
     id::{ConnectionId, OrganizationId, SecretId},
-    store::StoreError,
-    vault::{Plain, Sealed, VaultError},
+    vault::Sealed,
 };
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 /// What the secret is used for. Part of what a ciphertext is bound to: a secret
@@ -63,27 +61,4 @@ impl Secret {
 /// same organization, does not open.
 pub fn record(organization: &OrganizationId, id: &SecretId, purpose: Purpose) -> String {
     format!("{organization}/{id}/{}", purpose.as_str())
-}
-
-/// Opens secrets for whoever signs in with them. A connector holds an id, asks
-/// when it needs the secret, and drops it after use.
-#[async_trait]
-pub trait Secrets: Send + Sync {
-    async fn open(
-        &self,
-        organization: &OrganizationId,
-        id: &SecretId,
-    ) -> Result<Plain, SecretsError>;
-}
-
-/// Names the secret by nothing but its id.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretsError {
-    /// None of this organization's has the id.
-    #[error("there is no secret {id}")]
-    Missing { id: SecretId },
-    #[error("cannot open the secret")]
-    Vault(#[source] VaultError),
-    #[error("cannot read the secret")]
-    Store(#[source] StoreError),
 }

@@ -1,6 +1,5 @@
 //! Connecting: service accounts in the customer's project that this server may
-//! act as, by its own assertions (`workload-identity`) or by a key
-//! (`service-account-key`).
+//! act as by its own assertions.
 
 mod detect;
 mod guide;
@@ -21,7 +20,6 @@ use landfall_model::{
     grant::{GcpIdentity, GrantGuide, GrantSpec, ServerPrincipal},
     issuer::Issuer,
     retained::Retained,
-    secret::Secrets,
 };
 use patience::Patience;
 use serde_json::Value;
@@ -32,7 +30,7 @@ const SHORT: u32 = 900;
 /// Why nobody can be connected by `workload-identity`.
 const NO_ISSUER: &str = "this server has no https address to sign assertions as";
 
-/// [`Method::GcpWorkloadIdentity`] or [`Method::ServiceAccountKey`].
+/// [`Method::GcpWorkloadIdentity`].
 pub struct GcpConnector {
     config: GcpConfig,
     google: Google,
@@ -52,31 +50,14 @@ impl GcpConnector {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, ConfigError> {
-        let keys = config.issuer_keys;
-        Self::new(config, Door::Issuer { issuer, keys }, clock, entropy)
-    }
-
-    /// By keys that customers gave, which `secrets` opens.
-    pub fn service_account_key(
-        config: GcpConfig,
-        secrets: Arc<dyn Secrets>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, ConfigError> {
-        Self::new(config, Door::Key { secrets }, clock, entropy)
-    }
-
-    fn new(
-        config: GcpConfig,
-        door: Door,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self {
             google: Google::new(&config)?,
+            door: Door {
+                issuer,
+                keys: config.issuer_keys,
+            },
             config,
-            door,
             uploads: Mutex::new(None),
             clock,
             entropy,
@@ -137,28 +118,23 @@ impl GcpConnector {
 #[async_trait]
 impl Connector for GcpConnector {
     fn method(&self) -> Method {
-        match self.door {
-            Door::Issuer { .. } => Method::GcpWorkloadIdentity,
-            Door::Key { .. } => Method::ServiceAccountKey,
-        }
+        Method::GcpWorkloadIdentity
     }
 
     async fn availability(&self) -> Availability {
-        match &self.door {
-            Door::Issuer { issuer, .. } if issuer.url().is_none() => Availability::Unavailable {
-                reason: NO_ISSUER.to_owned(),
-                next_step: "the operator sets issuer.url to an https address; where Google cannot \
-                            reach it, clouds.gcp.issuer_keys = \"uploaded\" as well"
-                    .to_owned(),
-            },
-            Door::Issuer { .. } | Door::Key { .. } => Availability::Available,
+        if self.door.issuer.url().is_some() {
+            return Availability::Available;
+        }
+        Availability::Unavailable {
+            reason: NO_ISSUER.to_owned(),
+            next_step: "the operator sets issuer.url to an https address; where Google cannot \
+                        reach it, clouds.gcp.issuer_keys = \"uploaded\" as well"
+                .to_owned(),
         }
     }
 
     async fn principal(&self) -> Result<ServerPrincipal, Failure> {
-        let Door::Issuer { issuer, keys } = &self.door else {
-            return Ok(ServerPrincipal::GivenKey);
-        };
+        let Door { issuer, keys } = &self.door;
         let Some(url) = issuer.url() else {
             return Err(Failure::new(
                 FailureKind::Unavailable,

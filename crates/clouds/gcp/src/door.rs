@@ -1,43 +1,27 @@
-//! The ways in: an assertion of ours that Google exchanges, or a key that the
-//! customer gave. What comes out is a token that may act as the service
-//! accounts of the grant.
+//! The way in: an assertion of ours that Google exchanges for a token that may
+//! act as the service accounts of the grant.
 
 use crate::{
     config::IssuerKeys,
     http::{AccessToken, Effect, Google, Session},
 };
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
-};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use landfall_model::{
     Clock,
     connection::{GcpAccess, GcpConnection, ProjectNumber},
     driver::{Failure, FailureKind},
     issuer::{Assertion, Claims, Issuer, IssuerError, LIFETIME},
-    secret::{Secrets, SecretsError},
-    vault::Plain,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// What a service account's own assertion is for, whatever the endpoint's real
-/// address (Google docs: "Using OAuth 2.0 for server to server applications").
-const TOKEN_ENDPOINT: &str = "https://oauth2.googleapis.com/token";
-
-/// How this server gets in.
+/// How this server gets in: by its own assertions, through a workload identity
+/// pool.
 #[derive(Clone)]
-pub(crate) enum Door {
-    /// By its own assertions, through a workload identity pool.
-    Issuer {
-        issuer: Arc<dyn Issuer>,
-        keys: IssuerKeys,
-    },
-    /// As a service account of the customer, by its key.
-    Key { secrets: Arc<dyn Secrets> },
+pub(crate) struct Door {
+    pub(crate) issuer: Arc<dyn Issuer>,
+    pub(crate) keys: IssuerKeys,
 }
 
 /// An assertion to be made for one exchange.
@@ -84,40 +68,26 @@ impl Door {
         clock: &dyn Clock,
         connection: GcpConnection<'_>,
     ) -> Result<AccessToken, Failure> {
-        match (self, connection.access()) {
-            (
-                Self::Issuer { issuer, keys },
-                GcpAccess::WorkloadIdentity {
-                    project_number: Some(number),
-                },
-            ) => {
-                let token = Token::good(connection, number);
-                let provider = provider(connection, number);
-                exchange(google, issuer.as_ref(), clock, &provider, &token)
-                    .await
-                    .map_err(|failure| of_token(failure, *keys))
+        let number = match connection.access() {
+            GcpAccess::WorkloadIdentity {
+                project_number: Some(number),
+            } => number,
+            GcpAccess::WorkloadIdentity {
+                project_number: None,
+            } => return Err(no_number()),
+            _ => {
+                return Err(Failure::new(
+                    FailureKind::Invalid,
+                    "WrongMethod",
+                    format!("the connection {} is by another method", connection.id),
+                ));
             }
-            (Self::Issuer { .. }, GcpAccess::WorkloadIdentity { .. }) => Err(no_number()),
-            (
-                Self::Key { secrets },
-                GcpAccess::ServiceAccountKey {
-                    service_account,
-                    key_id,
-                    secret_id,
-                },
-            ) => {
-                let key = secrets
-                    .open(&connection.organization_id, secret_id)
-                    .await
-                    .map_err(|error| no_secret(&error))?;
-                by_key(google, clock, service_account, key_id, &key).await
-            }
-            _ => Err(Failure::new(
-                FailureKind::Invalid,
-                "WrongMethod",
-                format!("the connection {} is by another method", connection.id),
-            )),
-        }
+        };
+        let token = Token::good(connection, number);
+        let provider = provider(connection, number);
+        exchange(google, self.issuer.as_ref(), clock, &provider, &token)
+            .await
+            .map_err(|failure| of_token(failure, self.keys))
     }
 }
 
@@ -202,19 +172,6 @@ fn no_assertion(error: &IssuerError) -> Failure {
     )
 }
 
-/// As above: a vault that is closed must not make a connection look revoked.
-fn no_secret(error: &SecretsError) -> Failure {
-    let kind = match error {
-        SecretsError::Missing { .. } => FailureKind::Denied,
-        SecretsError::Vault(_) | SecretsError::Store(_) => FailureKind::Unavailable,
-    };
-    Failure::new(
-        kind,
-        "NoSecret",
-        format!("this server could not read the key: {error}"),
-    )
-}
-
 /// Tells what the project refuses (no provider, another subject) from what is
 /// wrong here (keys that Google cannot fetch, a clock that is off): a server
 /// whose issuer is down must not take every grant for revoked.
@@ -231,68 +188,6 @@ fn of_token(mut failure: Failure, keys: IssuerKeys) -> Failure {
         }
     }
     failure
-}
-
-/// The JWT bearer grant (RFC 7523). The key's file names an endpoint too; it is
-/// not used.
-async fn by_key(
-    google: &Google,
-    clock: &dyn Clock,
-    service_account: &str,
-    key_id: &str,
-    key: &Plain,
-) -> Result<AccessToken, Failure> {
-    let assertion = signed(clock, service_account, key_id, key).ok_or_else(|| {
-        Failure::new(
-            FailureKind::Invalid,
-            "NoKey",
-            "the stored secret is no private key",
-        )
-    })?;
-    let answer = google
-        .exchange(
-            "oauth2",
-            "token",
-            &[
-                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-                ("assertion", &assertion),
-            ],
-        )
-        .await?;
-    issued(&answer, "access_token", "oauth2:token")
-}
-
-fn signed(
-    clock: &dyn Clock,
-    service_account: &str,
-    key_id: &str,
-    key: &Plain,
-) -> Option<zeroize::Zeroizing<String>> {
-    let pair = RsaKeyPair::from_pkcs8(key.expose()).ok()?;
-    let now = clock.now().as_millis() / 1000;
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": key_id });
-    let claims = json!({
-        "iss": service_account,
-        "scope": SCOPE,
-        "aud": TOKEN_ENDPOINT,
-        "iat": now,
-        "exp": now + 300,
-    });
-    let text = format!("{}.{}", part(&header), part(&claims));
-    let mut signature = vec![0; pair.public_modulus_len()];
-    // PKCS#1 v1.5 takes no randomness; the parameter is the interface's.
-    pair.sign(
-        &RSA_PKCS1_SHA256,
-        &SystemRandom::new(),
-        text.as_bytes(),
-        &mut signature,
-    )
-    .ok()?;
-    Some(zeroize::Zeroizing::new(format!(
-        "{text}.{}",
-        URL_SAFE_NO_PAD.encode(signature)
-    )))
 }
 
 /// Lets whoever has `entry` act as the service account `email`, for

@@ -1,5 +1,5 @@
-//! Google Cloud: connecting by `workload-identity` and `service-account-key`,
-//! and verifying what was granted.
+//! Google Cloud: connecting by `workload-identity`, verifying what was granted,
+//! and reading the key files of service accounts.
 //!
 //! Nothing here knows what is behind an endpoint. Google Cloud, a private
 //! endpoint and a test target differ in [`GcpConfig`] only.

@@ -1,7 +1,6 @@
 //! One look for the grant.
 
 use super::GcpConnector;
-use crate::door::Door;
 use landfall_model::{
     connection::GcpConnection,
     connector::Detection,
@@ -45,10 +44,6 @@ pub(super) async fn look(connector: &GcpConnector, connection: GcpConnection<'_>
             };
         }
     };
-    if matches!(connector.door, Door::Key { .. }) {
-        // The accounts are made by the first verification, with the key.
-        return Detection::Granted;
-    }
     let provisioner = async {
         Look::at(
             connector

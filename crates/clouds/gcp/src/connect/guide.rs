@@ -40,7 +40,6 @@ pub(super) fn write(
         grant,
         uploads,
     };
-    let by_key = matches!(connection.access(), GcpAccess::ServiceAccountKey { .. });
     let way = |id: &str, title: &str, about: &str, how: How| Way {
         id: id.to_owned(),
         title: title.to_owned(),
@@ -53,34 +52,24 @@ pub(super) fn write(
         "Open Cloud Shell as an owner of the project, read the script, and run it. Running it \
          again repairs what is there.",
         How::Commands {
-            commands: if by_key {
-                script::for_a_key(&context)
-            } else {
-                script::for_a_pool(&context)
-            },
+            commands: script::for_a_pool(&context),
         },
     )];
-    if !by_key {
-        ways.push(way(
-            "opentofu",
-            "With OpenTofu or Terraform",
-            "Write it to landfall.tf in a folder of its own, and apply it. Choose this if your \
+    ways.push(way(
+        "opentofu",
+        "With OpenTofu or Terraform",
+        "Write it to landfall.tf in a folder of its own, and apply it. Choose this if your \
              project is already described in code.",
-            How::Commands {
-                commands: opentofu::module(&context),
-            },
-        ));
-    }
+        How::Commands {
+            commands: opentofu::module(&context),
+        },
+    ));
     ways.push(way(
         "console",
         "By hand in the console",
         "The same, click by click.",
         How::Steps {
-            steps: if by_key {
-                console::for_a_key(&context)
-            } else {
-                console::for_a_pool(&context)
-            },
+            steps: console::for_a_pool(&context),
         },
     ));
     Ok(GrantGuide {

@@ -119,24 +119,6 @@ fn titled(role: &str) -> &str {
     }
 }
 
-pub(super) fn for_a_key(context: &Context<'_>) -> Vec<String> {
-    vec![
-        opening(context),
-        "Billing: see that a billing account is attached.".to_owned(),
-        enabling(&[
-            "Cloud Resource Manager API (cloudresourcemanager.googleapis.com)".to_owned(),
-            "Service Usage API (serviceusage.googleapis.com)".to_owned(),
-        ]),
-        "IAM & Admin → Service accounts → Create service account, with any name. Grant it Project \
-         IAM Admin (roles/resourcemanager.projectIamAdmin), and nothing else."
-            .to_owned(),
-        "Open it → Keys → Add key → Create new key → JSON. If that is refused, an organization \
-         policy forbids keys: connect by workload-identity, which needs none."
-            .to_owned(),
-        "Upload the file to Landfall, and delete it from your computer.".to_owned(),
-    ]
-}
-
 pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {
     let project = &context.grant.project_id;
     let mut steps = vec![

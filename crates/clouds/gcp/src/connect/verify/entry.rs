@@ -45,18 +45,14 @@ const WRONG: [Wrong; 4] = [
 pub(super) async fn enter(run: &Run<'_>) -> Entered {
     let mut checks = Vec::new();
     let mut answer = None;
-    match &run.connector.door {
-        Door::Issuer { issuer, keys } => {
-            let (ready, first) = ours(run, issuer.as_ref()).await;
-            checks.extend(first);
-            checks.push(accepted(run, ready, *keys, &mut answer).await);
-            let accepted = checks.last().is_some_and(holds);
-            let number = number(run).filter(|_| accepted);
-            let refusals = WRONG.map(|wrong| refused(run, issuer.as_ref(), wrong, number));
-            checks.extend(futures::future::join_all(refusals).await);
-        }
-        Door::Key { .. } => checks.push(key_works(run, &mut answer).await),
-    }
+    let Door { issuer, keys } = &run.connector.door;
+    let (ready, first) = ours(run, issuer.as_ref()).await;
+    checks.extend(first);
+    checks.push(accepted(run, ready, *keys, &mut answer).await);
+    let accepted = checks.last().is_some_and(holds);
+    let number = number(run).filter(|_| accepted);
+    let refusals = WRONG.map(|wrong| refused(run, issuer.as_ref(), wrong, number));
+    checks.extend(futures::future::join_all(refusals).await);
     let entry = answer.as_ref().and_then(|answer| answer.as_ref().ok());
     let become_each = run
         .grant
@@ -316,40 +312,6 @@ async fn refused(
                 }
                 Err(failure) => run.recorder.failed(&failure, ""),
             }
-        })
-        .await
-}
-
-async fn key_works(run: &Run<'_>, answer: &mut Option<Result<Session, Failure>>) -> Check {
-    let (email, key_id) = match run.connection.access() {
-        GcpAccess::ServiceAccountKey {
-            service_account,
-            key_id,
-            ..
-        } => (service_account.as_str(), key_id.as_str()),
-        _ => ("", ""),
-    };
-    let question = Question::new(
-        "gcp.key-accepted",
-        "Google takes the key that was given",
-        format!("a token of {email} for a signature of the key {key_id}"),
-    );
-    run.recorder
-        .record(question, async {
-            let entered = run
-                .recorder
-                .patiently(|| run.connector.entry(run.connection))
-                .await;
-            let found = match &entered {
-                Ok(_) => Found::pass(format!("{email} by its key {key_id}")),
-                Err(failure) => run.recorder.failed(
-                    failure,
-                    "create another key of the service account and upload it: the key or the \
-                     account was deleted or disabled",
-                ),
-            };
-            *answer = Some(entered);
-            found
         })
         .await
 }

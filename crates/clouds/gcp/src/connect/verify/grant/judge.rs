@@ -103,10 +103,9 @@ pub(super) async fn all(run: &Run<'_>, snapshot: &Snapshot, millis: i64) -> Vec<
     let mut note = |question, found| checks.push(run.recorder.timed(question, found, millis));
     if let Some(read) = &snapshot.provider {
         note(provider_question(run), of_provider(run, read));
-        if let Door::Issuer { issuer, keys } = &run.connector.door {
-            let found = of_keys(run, issuer.as_ref(), *keys, read).await;
-            note(keys_question(), found);
-        }
+        let Door { issuer, keys } = &run.connector.door;
+        let found = of_keys(run, issuer.as_ref(), *keys, read).await;
+        note(keys_question(), found);
     }
     for role in &run.grant.roles {
         if let Some(read) = snapshot.role(role.identity) {
