@@ -1,11 +1,13 @@
 //! What the customer gives us, and the ways to give it.
 
 mod aws;
+pub mod azure;
 mod gcp;
 
 pub use aws::{
     AWS_AUDIENCE, AwsGrant, PermissionGroup, PermissionQuestion, PolicyDocument, RoleSpec,
 };
+pub use azure::{AzureGrant, AzurePermissionGroup, AzureProvider, AzureRole};
 pub use gcp::{
     GcpAccount, GcpBinding, GcpCondition, GcpGrant, GcpIdentity, GcpPermissionGroup, GcpRole,
     GcpTrust, version_mark, version_of,
@@ -88,6 +90,7 @@ impl Identity {
 pub enum GrantSpec {
     Aws(AwsGrant),
     Gcp(GcpGrant),
+    Azure(AzureGrant),
 }
 
 impl GrantSpec {
@@ -97,20 +100,28 @@ impl GrantSpec {
         match self {
             Self::Aws(aws) => aws.version,
             Self::Gcp(gcp) => gcp.version,
+            Self::Azure(azure) => azure.version,
         }
     }
 
     pub const fn aws(&self) -> Option<&AwsGrant> {
         match self {
             Self::Aws(aws) => Some(aws),
-            Self::Gcp(_) => None,
+            Self::Gcp(_) | Self::Azure(_) => None,
         }
     }
 
     pub const fn gcp(&self) -> Option<&GcpGrant> {
         match self {
             Self::Gcp(gcp) => Some(gcp),
-            Self::Aws(_) => None,
+            Self::Aws(_) | Self::Azure(_) => None,
+        }
+    }
+
+    pub const fn azure(&self) -> Option<&AzureGrant> {
+        match self {
+            Self::Azure(azure) => Some(azure),
+            Self::Aws(_) | Self::Gcp(_) => None,
         }
     }
 
@@ -118,7 +129,7 @@ impl GrantSpec {
     pub const fn template(&self) -> Option<&Value> {
         match self {
             Self::Aws(aws) => Some(&aws.template),
-            Self::Gcp(_) => None,
+            Self::Gcp(_) | Self::Azure(_) => None,
         }
     }
 

@@ -5,8 +5,10 @@
 use crate::{
     Timestamp,
     id::{ConnectionId, OrganizationId, SecretId},
-    vault::Sealed,
+    store::StoreError,
+    vault::{Plain, Sealed, VaultError},
 };
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 /// What the secret is used for. Part of what a ciphertext is bound to: a secret
@@ -61,4 +63,26 @@ impl Secret {
 /// same organization, does not open.
 pub fn record(organization: &OrganizationId, id: &SecretId, purpose: Purpose) -> String {
     format!("{organization}/{id}/{}", purpose.as_str())
+}
+
+/// Where a connector gets the secret of a connection that has one.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// Only the organization's own secrets: another's is [`SecretsError::Missing`].
+    async fn open(
+        &self,
+        organization: &OrganizationId,
+        id: &SecretId,
+    ) -> Result<Plain, SecretsError>;
+}
+
+/// Why a secret cannot be had. Never says anything of the secret itself.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    #[error("there is no secret {id}")]
+    Missing { id: SecretId },
+    #[error("cannot open the secret")]
+    Vault(#[source] VaultError),
+    #[error("cannot read the secret")]
+    Store(#[source] StoreError),
 }

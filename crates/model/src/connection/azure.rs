@@ -87,6 +87,19 @@ impl<'a> AzureConnection<'a> {
         }
     }
 
+    /// Where the roles are assigned: the subscription, or the management group
+    /// that covers it.
+    pub fn grant_scope(&self) -> String {
+        match &self.azure.management_group {
+            Some(name) => format!("/providers/Microsoft.Management/managementGroups/{name}"),
+            None => format!("/subscriptions/{}", self.subscription_id()),
+        }
+    }
+
+    pub fn management_group(&self) -> Option<&'a str> {
+        self.azure.management_group.as_deref()
+    }
+
     /// The display name of what is ours in the tenant: `landfall-reaper-…`.
     pub fn display_name(&self, role: &str) -> String {
         format!("landfall-{role}-{}", self.suffix())

@@ -6,10 +6,11 @@
 //! the same tables, so none of it can say something else than the policies do.
 
 pub mod aws;
+pub mod azure;
 pub mod gcp;
 
 use landfall_model::{
-    connection::{Cloud, Connection, Target, WrongCloud},
+    connection::{Connection, Target, WrongCloud},
     grant::{GrantSpec, ServerPrincipal},
 };
 
@@ -35,12 +36,10 @@ pub fn grant_also(
             let grant = aws::grant_also(connection.aws()?, principal, also)?;
             Ok(GrantSpec::Aws(grant))
         }
-        // The identities of a customer's own take several ways in beside each
-        // other: nothing of the old one has to be said.
+        // A customer's own identities take several ways in beside each other:
+        // nothing of the old one has to be said.
         Target::Gcp(_) => Ok(GrantSpec::Gcp(gcp::grant(connection.gcp()?, principal)?)),
-        Target::Azure(_) => Err(PolicyError::Cloud {
-            cloud: connection.cloud(),
-        }),
+        Target::Azure(_) => Ok(GrantSpec::Azure(azure::grant(connection.azure()?))),
     }
 }
 
@@ -53,8 +52,6 @@ pub enum PolicyError {
     Gcp(#[from] gcp::PolicyError),
     #[error(transparent)]
     WrongCloud(#[from] WrongCloud),
-    #[error("there is no grant for {cloud} yet")]
-    Cloud { cloud: Cloud },
 }
 
 /// Every name that Landfall gives begins with it. Where a service tells

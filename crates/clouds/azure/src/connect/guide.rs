@@ -1,0 +1,185 @@
+//! The ways to make the grant, written out for a person.
+
+mod console;
+mod opentofu;
+mod quote;
+mod script;
+
+use crate::config::AzureConfig;
+use landfall_model::{
+    connection::{AzureConnection, Method},
+    driver::{Failure, FailureKind},
+    grant::{AzureGrant, AzureRole, Fact, GrantGuide, GrantSpec, How, Identity, Way},
+};
+
+/// What every way needs to know.
+struct Context<'a> {
+    config: &'a AzureConfig,
+    azure: AzureConnection<'a>,
+    spec: &'a AzureGrant,
+    /// Whom the applications trust; none by `client-secret` on a server without
+    /// a public address, and then there is no reaper.
+    issuer: Option<&'a str>,
+    by_secret: bool,
+}
+
+pub(super) fn write(
+    config: &AzureConfig,
+    azure: AzureConnection<'_>,
+    spec: &GrantSpec,
+    method: Method,
+    issuer: Option<&str>,
+) -> Result<GrantGuide, Failure> {
+    let grant = spec.azure().ok_or_else(|| {
+        Failure::new(
+            FailureKind::Invalid,
+            "WrongCloud",
+            "the grant is to another cloud than the connection",
+        )
+    })?;
+    let context = Context {
+        config,
+        azure,
+        spec: grant,
+        issuer,
+        by_secret: method == Method::ClientSecret,
+    };
+    if issuer.is_none() && !context.by_secret {
+        return Err(Failure::new(
+            FailureKind::Unavailable,
+            "NoIssuer",
+            super::NO_ISSUER,
+        ));
+    }
+    Ok(GrantGuide {
+        version: spec.version(),
+        digest: spec.digest(),
+        facts: context.facts(),
+        ways: context.ways(),
+        revoke_steps: console::revoke(&context),
+    })
+}
+
+impl<'a> Context<'a> {
+    fn roles(&self) -> impl Iterator<Item = &'a AzureRole> {
+        let with_reaper = self.issuer.is_some();
+        let roles = self.spec.roles.iter();
+        roles.filter(move |role| role.identity == Identity::Provisioner || with_reaper)
+    }
+
+    /// Whether an identity's application trusts our issuer.
+    fn federated(&self, identity: Identity) -> bool {
+        !(self.by_secret && identity == Identity::Provisioner)
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let fact = |id: &str, label: &str, value: String| Fact {
+            id: id.to_owned(),
+            label: label.to_owned(),
+            value,
+        };
+        let mut facts = vec![
+            fact("tenant-id", "Tenant id", self.azure.tenant_id().to_string()),
+            fact(
+                "subscription-id",
+                "Subscription id",
+                self.azure.subscription_id().to_string(),
+            ),
+            fact(
+                "scope",
+                "Where the roles are assigned",
+                self.spec.scope.clone(),
+            ),
+        ];
+        if let Some(issuer) = self.issuer {
+            facts.extend([
+                fact("issuer", "Issuer", issuer.to_owned()),
+                fact("subject", "Subject identifier", self.azure.subject()),
+                fact(
+                    "audience",
+                    "Audience",
+                    self.config.token_exchange_audience.clone(),
+                ),
+            ]);
+        }
+        facts.extend(self.roles().map(|role| {
+            fact(
+                role.identity.as_str(),
+                match role.identity {
+                    Identity::Provisioner => "Provisioner: role and application",
+                    Identity::Reaper => "Reaper: role and application",
+                },
+                role.name.clone(),
+            )
+        }));
+        facts.push(fact(
+            "external-id",
+            "This connection's mark in the assignments",
+            self.azure.external_id.clone(),
+        ));
+        facts
+    }
+
+    fn ways(&self) -> Vec<Way> {
+        let ends = if self.by_secret {
+            "It ends by printing the four values to enter here; the secret is shown once."
+        } else {
+            "It ends by printing the client id to enter here; there is no secret."
+        };
+        vec![
+            Way {
+                id: "script".to_owned(),
+                title: "With one script in Cloud Shell".to_owned(),
+                about: format!(
+                    "Open Cloud Shell (bash) in the portal, paste, and wait for about two \
+                     minutes. {ends}"
+                ),
+                how: How::Commands {
+                    commands: script::write(self),
+                },
+            },
+            Way {
+                id: "opentofu".to_owned(),
+                title: "With OpenTofu or Terraform".to_owned(),
+                about: format!(
+                    "The same as a module, for those who keep such things in code. {ends}"
+                ),
+                how: How::Commands {
+                    commands: opentofu::write(self),
+                },
+            },
+            Way {
+                id: "console".to_owned(),
+                title: "By hand in the portal".to_owned(),
+                about: "The same step by step; a quarter of an hour.".to_owned(),
+                how: How::Steps {
+                    steps: console::steps(self),
+                },
+            },
+        ]
+    }
+}
+
+/// The condition of a role's assignment, with these in place of the object ids
+/// that are known later. Without a reaper it is not named.
+fn condition(
+    context: &Context<'_>,
+    role: &AzureRole,
+    object_id: impl Fn(Identity) -> String,
+) -> String {
+    use landfall_model::grant::azure::object_id_of;
+    let mut text = role.condition.clone().unwrap_or_default();
+    if !context
+        .roles()
+        .any(|role| role.identity == Identity::Reaper)
+    {
+        text = text.replace(&format!(", {}", object_id_of(Identity::Reaper)), "");
+    }
+    for identity in [Identity::Provisioner, Identity::Reaper] {
+        text = text.replace(object_id_of(identity), &object_id(identity));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

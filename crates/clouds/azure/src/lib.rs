@@ -1,0 +1,16 @@
+//! Azure: connecting by `workload-identity` and `client-secret`, and verifying
+//! what was granted.
+//!
+//! Nothing here knows what is behind an endpoint. The public cloud, a sovereign
+//! one and a test target differ in [`AzureConfig`] only.
+
+mod client;
+mod config;
+mod connect;
+mod door;
+mod error;
+mod secret;
+
+pub use config::{AzureConfig, ConfigError};
+pub use connect::AzureConnector;
+pub use secret::{InvalidClientSecret, check_client_secret};
