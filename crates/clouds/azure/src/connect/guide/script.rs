@@ -13,6 +13,9 @@ use std::fmt::Write;
 pub(super) fn write(context: &Context<'_>) -> String {
     let mut text = HEAD.to_owned();
     text.push_str(FUNCTIONS);
+    if context.roles().any(|role| context.federated(role.identity)) {
+        text.push_str(TRUST);
+    }
     push(&mut text, &providers(context));
     for role in context.roles() {
         push(&mut text, &definition(role));
@@ -177,25 +180,6 @@ const FUNCTIONS: &str = r#"landfall_connect() (
     fi
     say "application $1: $client"
   }
-  trust() { # client id: it lets in whom the issuer calls by this subject
-    local exact known
-    exact=$(try 'look at the federated credentials' ad app federated-credential list --id "$1" \
-      --query "[?issuer=='$issuer' && subject=='$subject' && audiences[0]=='$audience'].name" --output tsv)
-    if [ -n "$exact" ]; then
-      return
-    fi
-    printf '{"name": "landfall", "issuer": "%s", "subject": "%s", "audiences": ["%s"]}\n' \
-      "$issuer" "$subject" "$audience" >"$work/credential.json"
-    known=$(try 'look at the federated credentials' ad app federated-credential list --id "$1" \
-      --query "[?name=='landfall'].name" --output tsv)
-    if [ -n "$known" ]; then
-      try 'change the federated credential' ad app federated-credential update --id "$1" \
-        --federated-credential-id landfall --parameters "@$work/credential.json" --output none
-    else
-      try 'add a federated credential' ad app federated-credential create --id "$1" \
-        --parameters "@$work/credential.json" --output none
-    fi
-  }
   assign() { # object id, role, condition, description
     local tries=0
     # Named like its holder, so that running this again finds and updates it.
@@ -229,6 +213,29 @@ const FUNCTIONS: &str = r#"landfall_connect() (
       'Correct the tenant id in Landfall, or sign in to the other tenant.'
   fi
   az account set --subscription "$subscription"
+"#;
+
+/// Only where something is federated.
+const TRUST: &str = r#"
+  trust() { # client id: it lets in whom the issuer calls by this subject
+    local exact known
+    exact=$(try 'look at the federated credentials' ad app federated-credential list --id "$1" \
+      --query "[?issuer=='$issuer' && subject=='$subject' && audiences[0]=='$audience'].name" --output tsv)
+    if [ -n "$exact" ]; then
+      return
+    fi
+    printf '{"name": "landfall", "issuer": "%s", "subject": "%s", "audiences": ["%s"]}\n' \
+      "$issuer" "$subject" "$audience" >"$work/credential.json"
+    known=$(try 'look at the federated credentials' ad app federated-credential list --id "$1" \
+      --query "[?name=='landfall'].name" --output tsv)
+    if [ -n "$known" ]; then
+      try 'change the federated credential' ad app federated-credential update --id "$1" \
+        --federated-credential-id landfall --parameters "@$work/credential.json" --output none
+    else
+      try 'add a federated credential' ad app federated-credential create --id "$1" \
+        --parameters "@$work/credential.json" --output none
+    fi
+  }
 "#;
 
 fn providers(context: &Context<'_>) -> String {

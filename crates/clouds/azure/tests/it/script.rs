@@ -1,0 +1,366 @@
+//! The script of the guide, run: with a stand-in for the Azure CLI, and with
+//! the real one where it is installed.
+
+use crate::support::{
+    change, check, connected,
+    scene::{Scene, URL, spec, verify},
+    with,
+};
+use landfall_model::{
+    check::Outcome,
+    connection::{AzureAccess, Connection},
+    connector::{Connector, Detection},
+};
+use serde_json::Value;
+use std::{
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// What `az` is for the script.
+enum Az {
+    StandIn(PathBuf),
+    Real(PathBuf),
+}
+
+impl Az {
+    /// `None` skips the test, and says so.
+    fn stand_in() -> Option<Self> {
+        let python = std::env::var_os("LANDFALL_TEST_PYTHON")
+            .map_or_else(|| PathBuf::from("python3"), PathBuf::from);
+        let found = Command::new(&python).arg("--version").output();
+        if found.is_ok_and(|output| output.status.success()) {
+            return Some(Self::StandIn(python));
+        }
+        skipped("there is no Python");
+        None
+    }
+
+    /// `LANDFALL_TEST_AZ` names it, or it is beside `LANDFALL_TEST_PYTHON`.
+    fn real() -> Option<Self> {
+        let named = std::env::var_os("LANDFALL_TEST_AZ").map(PathBuf::from);
+        let beside = || {
+            let python = PathBuf::from(std::env::var_os("LANDFALL_TEST_PYTHON")?);
+            Some(python.parent()?.join("az"))
+        };
+        let found = named.or_else(beside).filter(|path| path.exists());
+        if found.is_none() {
+            skipped("the Azure CLI is not installed (LANDFALL_TEST_AZ)");
+        }
+        found.map(Self::Real)
+    }
+}
+
+fn skipped(why: &str) {
+    // Not eprintln!: that is shown for failed tests only.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// A shell of the customer's administrator.
+struct Shell<'s> {
+    scene: &'s Scene,
+    folder: tempfile::TempDir,
+    real: bool,
+}
+
+impl<'s> Shell<'s> {
+    fn open(scene: &'s Scene, az: &Az) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shell = Self {
+            scene,
+            real: matches!(az, Az::Real(_)),
+            folder,
+        };
+        let command = match az {
+            Az::StandIn(python) => format!(
+                "{} -B {}/tests/az/az.py",
+                python.display(),
+                env!("CARGO_MANIFEST_DIR")
+            ),
+            Az::Real(path) => path.display().to_string(),
+        };
+        let path = shell.path("bin/az");
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\nexec {command} \"$@\"\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        if shell.real {
+            shell.sign_in();
+        }
+        shell
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn origin(&self) -> String {
+        let url = self.scene.config.authority.as_str();
+        url.trim_end_matches('/').to_owned()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        let path = std::env::var("PATH").unwrap();
+        let bin = self.path("bin");
+        let ca: &Path = self.scene.config.ca_certificate.as_ref().unwrap();
+        command
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("AZURE_CONFIG_DIR", self.path("azure"))
+            .env("AZURE_CORE_COLLECT_TELEMETRY", "no")
+            .env("AZURE_CORE_INSTANCE_DISCOVERY", "false")
+            .env("REQUESTS_CA_BUNDLE", ca)
+            .env("STANDIN_ORIGIN", self.origin())
+            .env("STANDIN_CA", ca)
+            .env("STANDIN_TENANT", &self.scene.tenant)
+            .env("STANDIN_SUBSCRIPTION", &self.scene.subscription)
+            .env("STANDIN_CLIENT", self.scene.of_customer(0, "client_id"))
+            .env("STANDIN_SECRET", self.scene.of_customer(0, "client_secret"))
+            .env("LANDFALL_WAIT", "0")
+            .env_remove("HTTPS_PROXY")
+            .env_remove("https_proxy");
+        command
+    }
+
+    /// What a person does once, for a cloud that az does not know.
+    fn sign_in(&self) {
+        let origin = self.origin();
+        let cloud = [
+            "cloud",
+            "register",
+            "--name",
+            "Sandbox",
+            "--endpoint-active-directory",
+            &origin,
+            "--endpoint-active-directory-resource-id",
+            &origin,
+            "--endpoint-resource-manager",
+            &origin,
+            "--endpoint-active-directory-graph-resource-id",
+            &origin,
+            "--endpoint-microsoft-graph-resource-id",
+            &origin,
+        ];
+        let client = self.scene.of_customer(0, "client_id");
+        let secret = self.scene.of_customer(0, "client_secret");
+        let login = [
+            "login",
+            "--service-principal",
+            "--username",
+            &client,
+            "--password",
+            &secret,
+            "--tenant",
+            &self.scene.tenant,
+        ];
+        for arguments in [&cloud[..], &["cloud", "set", "--name", "Sandbox"], &login] {
+            let output = self.command("az").args(arguments).output().unwrap();
+            assert!(output.status.success(), "{arguments:?}\n{}", both(&output));
+        }
+    }
+
+    fn run(&self, script: &str, arguments: &[&str]) -> Output {
+        let path = self.path("connect.sh");
+        std::fs::write(&path, script).unwrap();
+        let mut command = self.command("bash");
+        command.arg(path).args(arguments).output().unwrap()
+    }
+}
+
+fn both(output: &Output) -> String {
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+async fn script(connector: &dyn Connector, connection: &Connection) -> String {
+    let principal = connector.principal().await.unwrap();
+    let guide = connector
+        .guide(connection, &spec(connection), &principal)
+        .unwrap();
+    guide.commands("script").unwrap().to_owned()
+}
+
+/// The value that the script printed behind a label.
+fn printed<'o>(output: &'o str, label: &str) -> &'o str {
+    output
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(label))
+        .unwrap_or_else(|| panic!("no '{label}' in\n{output}"))
+        .trim()
+}
+
+/// From the script to a connection that verifies, twice.
+async fn connects(az: &Az) {
+    let scene = Scene::new().await;
+    let shell = Shell::open(&scene, az);
+    let mut connection = scene.connection();
+    let script = script(scene.connector.as_ref(), &connection).await;
+    let output = shell.run(&script, &[]);
+    assert!(output.status.success(), "{}", both(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed(&text, "Subscription id:"), scene.subscription);
+    assert_eq!(printed(&text, "Tenant id:"), scene.tenant);
+    let client = printed(&text, "Client id:").to_owned();
+    change(&mut connection, |azure| {
+        azure.access = AzureAccess::WorkloadIdentity {
+            client_id: Some(client.parse().unwrap()),
+        };
+    });
+    assert_eq!(
+        scene.connector.detect(&connection).await,
+        Detection::Granted
+    );
+    connected(&mut connection);
+    let found = scene.verify(&connection).await;
+    assert_eq!(with(&found, Outcome::Fail), [""; 0]);
+    assert_eq!(with(&found, Outcome::Warn), [""; 0]);
+    assert_eq!(found.grant_version, Some(1));
+
+    // Again, after somebody edited the role: it is brought back.
+    connection.grant_digest = found.grant_digest;
+    let seen = scene.administrator().await;
+    let path = format!(
+        "/subscriptions/{}/providers/Microsoft.Authorization/roleDefinitions?api-version=2022-04-01\
+         &$filter=type%20eq%20'CustomRole'",
+        scene.subscription
+    );
+    let mut roles = seen.must("GET", &path, Value::Null).await;
+    let role = &mut roles["value"][0];
+    role["properties"]["permissions"][0]["actions"] = serde_json::json!(["*"]);
+    let id = role["id"].as_str().unwrap().to_owned();
+    let path = format!("{id}?api-version=2022-04-01");
+    seen.must("PUT", &path, role.clone()).await;
+    let output = shell.run(&script, &[]);
+    assert!(output.status.success(), "{}", both(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed(&text, "Client id:"), client);
+    let found = scene.verify(&connection).await;
+    let unchanged = check(&found, "azure.grant-unchanged");
+    assert!(unchanged.evidence.starts_with("still"), "{unchanged:?}");
+    assert_eq!(with(&found, Outcome::Fail), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_connects() {
+    let Some(az) = Az::stand_in() else { return };
+    connects(&az).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_connects_with_the_real_azure_cli() {
+    let Some(az) = Az::real() else { return };
+    connects(&az).await;
+}
+
+async fn by_secret(az: &Az) {
+    let scene = Scene::new().await;
+    let shell = Shell::open(&scene, az);
+    let connector = scene.by_secret(true);
+    let mut connection = scene.connection();
+    let secret = scene.kept.put(&connection.organization_id, "not known yet");
+    let client = crate::support::customer::guid();
+    change(&mut connection, |azure| {
+        azure.access = AzureAccess::ClientSecret {
+            client_id: client.parse().unwrap(),
+            secret_id: secret,
+            secret_expires_at: None,
+        };
+    });
+    let script = script(connector.as_ref(), &connection).await;
+    let output = shell.run(&script, &[]);
+    assert!(output.status.success(), "{}", both(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let given = printed(&text, "Client secret:");
+    assert_eq!(landfall_azure::check_client_secret(given), Ok(()));
+    let secret_id = scene.kept.put(&connection.organization_id, given);
+    change(&mut connection, |azure| {
+        azure.access = AzureAccess::ClientSecret {
+            client_id: printed(&text, "Client id:").parse().unwrap(),
+            secret_id,
+            secret_expires_at: None,
+        };
+    });
+    assert_eq!(connector.detect(&connection).await, Detection::Granted);
+    connected(&mut connection);
+    let found = verify(connector.as_ref(), &connection).await;
+    assert_eq!(with(&found, Outcome::Fail), [""; 0]);
+    // Nobody said when the secret expires, and Graph is not ours to read.
+    assert_eq!(with(&found, Outcome::Warn), ["azure.secret-expiry"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_connects_by_secret() {
+    let Some(az) = Az::stand_in() else { return };
+    by_secret(&az).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_connects_by_secret_with_the_real_azure_cli() {
+    let Some(az) = Az::real() else { return };
+    by_secret(&az).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_explains_what_stops_it() {
+    let Some(az) = Az::stand_in() else { return };
+    let scene = Scene::new().await;
+    let shell = Shell::open(&scene, &az);
+    let connection = scene.connection();
+    let script = script(scene.connector.as_ref(), &connection).await;
+    let stopped = |arguments: &[&str], says: &str| {
+        let output = shell.run(&script, arguments);
+        assert!(!output.status.success(), "{}", both(&output));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(says), "{says}:\n{said}");
+    };
+    let subject = connection.subject();
+    // What is no subject, issuer or subscription never reaches a command.
+    stopped(&["'; touch /tmp/landfall-pwned; '"], "the subject");
+    stopped(&[&subject, "https://x\"y"], "the issuer");
+    stopped(
+        &[&subject, URL, "$(touch /tmp/landfall-pwned)"],
+        "the subscription id",
+    );
+    assert!(!Path::new("/tmp/landfall-pwned").exists());
+    // Somebody else's subscription.
+    let others = scene.of_customer(1, "subscription_id");
+    stopped(&[&subject, URL, &others], "is not visible to you");
+
+    // An application with our name that somebody else made.
+    let admin = scene.administrator().await;
+    let name = connection.azure().unwrap().display_name("provisioner");
+    let squatted = admin
+        .must(
+            "POST",
+            "/v1.0/applications",
+            serde_json::json!({ "displayName": name }),
+        )
+        .await;
+    let path = format!(
+        "/v1.0/applications/{}/addPassword",
+        squatted["id"].as_str().unwrap()
+    );
+    admin.must("POST", &path, serde_json::json!({})).await;
+    stopped(&[], "has a client secret, which this script did not make");
+    let path = format!("/v1.0/applications/{}", squatted["id"].as_str().unwrap());
+    admin.must("DELETE", &path, Value::Null).await;
+
+    // Without the right to make roles.
+    let principal = format!(
+        "/v1.0/servicePrincipals(appId='{}')",
+        scene.of_customer(0, "client_id")
+    );
+    let principal = admin.must("GET", &principal, Value::Null).await;
+    let scope = format!("/subscriptions/{}", scene.subscription);
+    for (role, delete) in [("Contributor", false), ("Owner", true)] {
+        let body = serde_json::json!({
+            "scope": scope, "principal_id": principal["id"], "role": role, "delete": delete,
+        });
+        scene.admin("azure/role-assignments", &body).await;
+    }
+    stopped(&[], "You need Owner, or User Access Administrator");
+}
