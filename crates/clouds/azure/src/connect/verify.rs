@@ -129,7 +129,6 @@ impl<'a> Run<'a> {
         let mut about: Vec<BoxFuture<'_, Vec<Check>>> = vec![
             one(regions::check(self, session)),
             one(policies::check(self, session)),
-            one(quotas::check(self, session)),
             one(federated::check(
                 self,
                 &graph,
@@ -156,6 +155,8 @@ impl<'a> Run<'a> {
         );
         checks.extend(allowed);
         checks.extend(about);
+        // Its provider may have been registered just now.
+        checks.push(quotas::check(self, session).await);
         let grant = grant::check(self, &reading, provisioner.as_ref());
         checks.extend(grant.checks);
         Verification {

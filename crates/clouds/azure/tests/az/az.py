@@ -7,6 +7,7 @@ real `az` takes the same test where it is installed.
 
 import json
 import os
+import pathlib
 import re
 import ssl
 import sys
@@ -51,6 +52,11 @@ def http(method, path, body=None, token=None, form=None):
 
 
 def token():
+    """Kept between calls, as the real one keeps it in its folder."""
+    folder = pathlib.Path(os.environ["AZURE_CONFIG_DIR"])
+    kept = folder / "token"
+    if kept.exists():
+        return kept.read_text()
     form = {
         "grant_type": "client_credentials",
         "client_id": os.environ["STANDIN_CLIENT"],
@@ -58,7 +64,10 @@ def token():
         "scope": f"{ORIGIN}/.default",
     }
     tenant = os.environ["STANDIN_TENANT"]
-    return http("POST", f"/{tenant}/oauth2/v2.0/token", form=form)["access_token"]
+    made = http("POST", f"/{tenant}/oauth2/v2.0/token", form=form)["access_token"]
+    folder.mkdir(exist_ok=True)
+    kept.write_text(made)
+    return made
 
 
 def call(method, path, body=None, **query):

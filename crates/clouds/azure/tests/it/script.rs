@@ -305,6 +305,49 @@ async fn the_script_connects_by_secret_with_the_real_azure_cli() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_script_grants_at_a_management_group() {
+    let Some(az) = Az::stand_in() else { return };
+    let scene = Scene::new().await;
+    let shell = Shell::open(&scene, &az);
+    let mut connection = scene.connection();
+    // The root group of a tenant has the tenant's id.
+    let group = scene.tenant.clone();
+    change(&mut connection, |azure| {
+        azure.management_group = Some(group.clone());
+    });
+    let admin = scene.administrator().await;
+    let principal = format!(
+        "/v1.0/servicePrincipals(appId='{}')",
+        scene.of_customer(0, "client_id")
+    );
+    let principal = admin.must("GET", &principal, Value::Null).await;
+    let owner = serde_json::json!({
+        "scope": format!("/providers/Microsoft.Management/managementGroups/{group}"),
+        "principal_id": principal["id"],
+        "role": "Owner",
+    });
+    scene.admin("azure/role-assignments", &owner).await;
+    let script = script(scene.connector.as_ref(), &connection).await;
+    let output = shell.run(&script, &[]);
+    assert!(output.status.success(), "{}", both(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let client = printed(&text, "Client id:").parse().unwrap();
+    change(&mut connection, |azure| {
+        azure.access = AzureAccess::WorkloadIdentity {
+            client_id: Some(client),
+        };
+    });
+    assert_eq!(
+        scene.connector.detect(&connection).await,
+        Detection::Granted
+    );
+    connected(&mut connection);
+    let found = scene.verify(&connection).await;
+    assert_eq!(with(&found, Outcome::Fail), [""; 0]);
+    assert_eq!(with(&found, Outcome::Warn), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_script_explains_what_stops_it() {
     let Some(az) = Az::stand_in() else { return };
     let scene = Scene::new().await;

@@ -308,9 +308,9 @@ fn assignment(context: &Context<'_>, role: &AzureRole) -> String {
         let (from, to) = (marker(other.identity), variable(other.identity));
         writeln!(text, "  condition=${{condition//{from}/${to}}}").expect("writing to a String");
     }
-    write!(
+    writeln!(
         text,
-        "  assign \"${who}\" {} \"$condition\" {}\" {CLIENT_MARK}${who}_client\"\n",
+        "  assign \"${who}\" {} \"$condition\" {}\" {CLIENT_MARK}${who}_client\"",
         shell(&role.name),
         shell(&role.assignment),
     )

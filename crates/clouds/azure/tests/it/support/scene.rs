@@ -191,7 +191,8 @@ pub(crate) async fn verify(connector: &dyn Connector, connection: &Connection) -
         .await;
     for check in &found.checks {
         let all = format!("{check:?}");
-        assert!(!all.contains("eyJ"), "a token is shown: {all}");
+        // A JWT; a key id may begin with the same letters.
+        assert!(!all.contains(".eyJ"), "a token is shown: {all}");
         assert!(check.id.starts_with("azure."), "{all}");
         let good = matches!(
             check.outcome,
