@@ -34,6 +34,8 @@ pub struct Config {
 pub struct Clouds {
     /// What the operator must own before real AWS works, and where AWS is.
     pub aws: landfall_aws::AwsConfig,
+    pub gcp: landfall_gcp::GcpConfig,
+    pub azure: landfall_azure::AzureConfig,
 }
 
 /// Where the master keys are; at most one of them. Default: `vault.key` in the

@@ -3,6 +3,8 @@
 use crate::{clock::SystemClock, config::Config};
 use anyhow::Context as _;
 use landfall_aws::AwsConnector;
+use landfall_azure::AzureConnector;
+use landfall_gcp::GcpConnector;
 use landfall_model::{
     connection::Method, connector::Connector, entropy::SystemEntropy, issuer::Issuer,
 };
@@ -20,10 +22,25 @@ pub async fn all(
     let by_principal = AwsConnector::assume_role(aws.clone(), clock.clone(), entropy.clone())
         .await
         .context("cannot use [clouds.aws]")?;
-    let keyless = AwsConnector::oidc(aws.clone(), issuer, clock, entropy)
+    let keyless = AwsConnector::oidc(aws.clone(), issuer.clone(), clock.clone(), entropy.clone())
         .await
         .context("cannot use [clouds.aws]")?;
-    Ok(vec![Arc::new(by_principal), Arc::new(keyless)])
+    let google = GcpConnector::workload_identity(
+        config.clouds.gcp.clone(),
+        issuer.clone(),
+        clock.clone(),
+        entropy.clone(),
+    )
+    .context("cannot use [clouds.gcp]")?;
+    let azure =
+        AzureConnector::workload_identity(config.clouds.azure.clone(), issuer, clock, entropy)
+            .context("cannot use [clouds.azure]")?;
+    Ok(vec![
+        Arc::new(by_principal),
+        Arc::new(keyless),
+        Arc::new(google),
+        Arc::new(azure),
+    ])
 }
 
 /// The one for `method`.

@@ -85,6 +85,12 @@ pub struct Change {
     /// Where new environments go unless they say otherwise.
     #[serde(default)]
     pub default_region: Option<String>,
+    /// Google Cloud, `workload-identity`: what the setup printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_number: Option<String>,
+    /// Azure, `workload-identity`: what the setup printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
 }
 
 /// Renames it or chooses its regions. Regions are checked against those that
@@ -105,8 +111,12 @@ pub async fn change(
             refuse_taken_name(app, actor, name, Some(id)).await?;
         }
         regions::check_choice(app, &connection, &change).await?;
+        // Before anything is written: a fault in it must change nothing.
+        target::told(&connection, &change)?;
         let detail = json!({
-            "name": change.name, "regions": change.regions, "default_region": change.default_region,
+            "name": change.name, "regions": change.regions,
+            "default_region": change.default_region,
+            "project_number": change.project_number, "client_id": change.client_id,
         });
         let regions_changed = change.regions.is_some();
         update(app, actor.organization_id(), id, |mut connection| {
@@ -126,6 +136,18 @@ pub async fn change(
             }
             let permission = Permission::ConnectionChange;
             let mut writes = vec![audit::entry(app, actor, permission, id, detail.clone())];
+            if let Some((target, migration)) = target::told(&connection, &change)? {
+                connection.target = target;
+                connection.migration = migration;
+                // Somebody waits for what this makes possible.
+                if let Some((job, _)) = schedule::due(app, &connection) {
+                    writes.push(schedule::enqueue(app, &connection, job, app.now()));
+                }
+                if connection.migration.is_some() {
+                    let job = migrate::job(&connection);
+                    writes.push(schedule::enqueue(app, &connection, job, app.now()));
+                }
+            }
             // Regions may be what degraded it.
             let verified = matches!(
                 connection.state,

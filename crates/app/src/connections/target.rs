@@ -1,11 +1,12 @@
 //! From what a client typed to what a connection reaches.
 
-use super::{Move, New};
+use super::{Change, Move, New};
 use crate::App;
 use landfall_model::{
     Code, Error,
     connection::{
-        Aws, AwsAccess, Azure, AzureAccess, Cloud, Gcp, GcpAccess, Method, Partition, Target,
+        Aws, AwsAccess, Azure, AzureAccess, Cloud, Connection, Gcp, GcpAccess, Method, Migration,
+        Partition, Target,
     },
     error::Result,
 };
@@ -118,6 +119,64 @@ pub(super) fn moved(app: &App, from: &Target, to: &Move) -> Result<Target> {
         })),
         (from, _) => Err(unavailable(app, from.cloud())),
     }
+}
+
+/// What a person read off the setup, put where it belongs: into the way in use,
+/// or into the one that the connection moves to. `None` when nothing was told.
+pub(super) fn told(
+    connection: &Connection,
+    change: &Change,
+) -> Result<Option<(Target, Option<Migration>)>> {
+    let number = change
+        .project_number
+        .as_deref()
+        .map(project_number)
+        .transpose()?;
+    let client = change
+        .client_id
+        .as_deref()
+        .map(|text| guid("client_id", Some(text)))
+        .transpose()?;
+    if number.is_none() && client.is_none() {
+        return Ok(None);
+    }
+    let mut target = connection.target.clone();
+    let mut migration = connection.migration.clone();
+    let into = migration
+        .as_mut()
+        .map_or(&mut target, |migration| &mut migration.target);
+    match (into, number, client) {
+        (
+            Target::Gcp(Gcp {
+                access: GcpAccess::WorkloadIdentity { project_number },
+                ..
+            }),
+            Some(number),
+            None,
+        ) => *project_number = Some(number),
+        (
+            Target::Azure(Azure {
+                access: AzureAccess::WorkloadIdentity { client_id },
+                ..
+            }),
+            None,
+            Some(client),
+        ) => *client_id = Some(client),
+        (_, number, _) => {
+            let field = if number.is_some() {
+                "project_number"
+            } else {
+                "client_id"
+            };
+            return Err(Error::new(
+                Code::ConnectionState,
+                format!("a connection by {} has no '{field}'", connection.method()),
+                "leave the field out",
+            )
+            .with_violation(field, "does not belong to this method", None));
+        }
+    }
+    Ok(Some((target, migration)))
 }
 
 fn method(app: &App, cloud: Cloud, name: Option<&str>) -> Result<Method> {

@@ -173,6 +173,7 @@ impl Connector for AzureConnector {
     fn guide(
         &self,
         connection: &Connection,
+        _: &[Connection],
         spec: &GrantSpec,
         principal: &ServerPrincipal,
     ) -> Result<GrantGuide, Failure> {
@@ -205,8 +206,8 @@ impl Connector for AzureConnector {
         spec: &GrantSpec,
         now: Timestamp,
         sink: &dyn CheckSink,
-    ) -> Verification {
-        verify::run(self, connection, spec, now, sink).await
+    ) -> Result<Verification, Failure> {
+        Ok(verify::run(self, connection, spec, now, sink).await)
     }
 
     async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure> {

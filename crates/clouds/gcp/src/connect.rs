@@ -160,6 +160,7 @@ impl Connector for GcpConnector {
     fn guide(
         &self,
         connection: &Connection,
+        _: &[Connection],
         spec: &GrantSpec,
         _: &ServerPrincipal,
     ) -> Result<GrantGuide, Failure> {
@@ -201,8 +202,8 @@ impl Connector for GcpConnector {
         spec: &GrantSpec,
         now: Timestamp,
         sink: &dyn CheckSink,
-    ) -> Verification {
-        verify::run(self, connection, spec, now, sink).await
+    ) -> Result<Verification, Failure> {
+        Ok(verify::run(self, connection, spec, now, sink).await)
     }
 
     async fn regions(&self, connection: &Connection) -> Result<Vec<Region>, Failure> {

@@ -35,6 +35,7 @@ fn connection(with_reaper: bool) -> Connection {
             access: AzureAccess::WorkloadIdentity { client_id: None },
         }),
         external_id: "landfall-0123456789abcdef".to_owned(),
+        migration: None,
         regions: vec!["westeurope".to_owned()],
         default_region: None,
         with_reaper,

@@ -41,6 +41,7 @@ fn connection(access: GcpAccess) -> Connection {
             access,
         }),
         external_id: "lf-0190b5c8e0f07c3f8a1d2b3c4d5e6f70".into(),
+        migration: None,
         regions: vec!["europe-west1".into()],
         default_region: None,
         with_reaper: true,

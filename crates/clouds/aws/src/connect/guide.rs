@@ -42,7 +42,9 @@ pub(crate) fn write(source: &Source<'_>) -> Result<GrantGuide, Failure> {
         grant,
         trusted,
         provider_stands: provider_stands(source),
-        region,
+        // Not a region of the connection: those can be changed, and a stack that
+        // is looked for elsewhere is made twice. What it makes is global.
+        region: source.config.home_region(),
         template_url: source
             .bucket
             .map(|bucket| bucket.template_url(connection, grant.version)),

@@ -107,7 +107,9 @@ impl Harness for Ministack {
         let mut spec = self.grants.spec(connection, &principal);
         // AWS lets this action be granted for roles (AWS docs: "Actions,
         // resources, and condition keys for IAM"); ministack knows `*` only.
-        let GrantSpec::Aws(aws) = &mut spec;
+        let GrantSpec::Aws(aws) = &mut spec else {
+            unreachable!("the connection is to AWS");
+        };
         let verify = &mut aws.roles[0].policies[0].document["Statement"];
         verify.as_array_mut().expect("statements").push(json!({
             "Effect": "Allow",

@@ -179,7 +179,7 @@ fn both(output: &Output) -> String {
 async fn script(connector: &dyn Connector, connection: &Connection) -> String {
     let principal = connector.principal().await.unwrap();
     let guide = connector
-        .guide(connection, &spec(connection), &principal)
+        .guide(connection, &[], &spec(connection), &principal)
         .unwrap();
     guide.commands("script").unwrap().to_owned()
 }

@@ -29,7 +29,10 @@ fn fast() -> Config {
 
 async fn script(scene: &Scene, connection: &Connection, spec: &GrantSpec) -> String {
     let principal = scene.connector.principal().await.unwrap();
-    let guide = scene.connector.guide(connection, spec, &principal).unwrap();
+    let guide = scene
+        .connector
+        .guide(connection, &[], spec, &principal)
+        .unwrap();
     guide.commands("script").unwrap().to_owned()
 }
 

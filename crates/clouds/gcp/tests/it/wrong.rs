@@ -131,7 +131,7 @@ async fn of_the_provider() {
                 let body = json!({ "oidc": { "issuerUri": "https://other.example" } });
                 patch_provider(scene, grant, "oidc.issuerUri", body).await;
                 let body = json!({ "url": "https://other.example", "served_at": scene.sandbox });
-                scene.admin("gcp/issuers", body).await;
+                scene.admin("issuers", body).await;
             }),
             "gcp.token-accepted",
             Fail,
@@ -586,7 +586,7 @@ async fn a_spec_of_another_cloud_is_said_to_be_that() {
         Detection::Unreachable { .. }
     ));
     let principal = scene.connector.principal().await.unwrap();
-    let refused = scene.connector.guide(&connection, &spec, &principal);
+    let refused = scene.connector.guide(&connection, &[], &spec, &principal);
     assert!(refused.is_err());
 }
 

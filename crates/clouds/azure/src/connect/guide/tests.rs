@@ -40,6 +40,7 @@ fn connection(external_id: &str, management_group: Option<String>, secret: bool)
             },
         }),
         external_id: external_id.to_owned(),
+        migration: None,
         regions: vec!["westeurope".to_owned()],
         default_region: None,
         with_reaper: true,

@@ -53,6 +53,7 @@ pub(crate) fn connection(tenant: &str, subscription: &str, access: AzureAccess) 
             access,
         }),
         external_id: format!("landfall-{nonce}"),
+        migration: None,
         regions: vec!["westeurope".to_owned()],
         default_region: None,
         with_reaper: true,

@@ -54,7 +54,12 @@ impl Scene {
             .expect("a store");
         let entropy = Arc::new(SystemEntropy);
         let path = folder.path().join("vault.key");
-        let keys = FileKeys::new(path, Missing::Make, clock.clone(), entropy.clone());
+        let keys = FileKeys::new(
+            path,
+            Missing::Make(store.clone()),
+            clock.clone(),
+            entropy.clone(),
+        );
         let issuer = Arc::new(KeyIssuer::new(
             store,
             Arc::new(Envelope::new(Arc::new(keys), entropy.clone())),
@@ -112,11 +117,8 @@ impl Scene {
 
     pub(crate) async fn serve_issuer(&self, on: bool) {
         let served_at = on.then_some(&self.served_at);
-        self.admin(
-            "azure/issuers",
-            &json!({ "url": URL, "served_at": served_at }),
-        )
-        .await;
+        self.admin("issuers", &json!({ "url": URL, "served_at": served_at }))
+            .await;
     }
 
     pub(crate) async fn lags(&self, seconds: u64) {
@@ -188,7 +190,8 @@ pub(crate) async fn verify(connector: &dyn Connector, connection: &Connection) -
     let spec = spec(connection);
     let found = connector
         .verify(connection, &spec, TestClock.now(), &Silent)
-        .await;
+        .await
+        .unwrap();
     for check in &found.checks {
         let all = format!("{check:?}");
         // A JWT; a key id may begin with the same letters.

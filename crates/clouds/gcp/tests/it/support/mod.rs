@@ -132,7 +132,7 @@ impl Scene {
     pub(crate) async fn reachable(&self, on: bool) {
         let served_at = on.then_some(&self.served_at);
         let body = json!({ "url": URL, "served_at": served_at });
-        self.admin("gcp/issuers", body).await;
+        self.admin("issuers", body).await;
     }
 
     pub(crate) async fn admin(&self, what: &str, body: Value) {
@@ -183,6 +183,7 @@ impl Scene {
         self.connector
             .verify(connection, spec, self.clock.now(), &Silent)
             .await
+            .unwrap()
     }
 
     /// Asserts what a check finds, and that it says what to do.
@@ -243,6 +244,7 @@ pub(crate) fn connection(
             access: GcpAccess::WorkloadIdentity { project_number },
         }),
         external_id: "lf-test".to_owned(),
+        migration: None,
         regions: vec![REGION.to_owned()],
         default_region: None,
         with_reaper: true,
@@ -261,7 +263,12 @@ async fn issuer(folder: &tempfile::TempDir, clock: Arc<SharedClock>) -> KeyIssue
         .expect("a store");
     let entropy = Arc::new(SystemEntropy);
     let path = folder.path().join("vault.key");
-    let keys = FileKeys::new(path, Missing::Make, clock.clone(), entropy.clone());
+    let keys = FileKeys::new(
+        path,
+        Missing::Make(store.clone()),
+        clock.clone(),
+        entropy.clone(),
+    );
     KeyIssuer::new(
         store,
         Arc::new(Envelope::new(Arc::new(keys), entropy.clone())),
@@ -280,11 +287,11 @@ async fn serve(issuer: Arc<KeyIssuer>) -> String {
     let discovery = issuer.discovery();
     let router = Router::new()
         .route(
-            landfall_issuer::DISCOVERY_PATH,
+            landfall_model::issuer::DISCOVERY_PATH,
             get(async move || Json(discovery)),
         )
         .route(
-            landfall_issuer::JWKS_PATH,
+            landfall_model::issuer::JWKS_PATH,
             get(async move || Json(issuer.jwks().await.expect("keys"))),
         );
     tokio::spawn(async move { axum::serve(listener, router).await });
