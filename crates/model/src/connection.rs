@@ -314,6 +314,29 @@ impl Connection {
         facts
     }
 
+    /// What only the setup knows and a person has to enter: the API's field and
+    /// what it is called. Of a connection that moves, of the new way.
+    pub fn missing_fact(&self) -> Option<(&'static str, &'static str)> {
+        let target = self
+            .migration
+            .as_ref()
+            .map_or(&self.target, |migration| &migration.target);
+        match target {
+            Target::Gcp(Gcp {
+                access:
+                    GcpAccess::WorkloadIdentity {
+                        project_number: None,
+                    },
+                ..
+            }) => Some(("project_number", "Project number")),
+            Target::Azure(Azure {
+                access: AzureAccess::WorkloadIdentity { client_id: None },
+                ..
+            }) => Some(("client_id", "Client id")),
+            _ => None,
+        }
+    }
+
     /// What to delete in the cloud to take the grant away: `the stack …`.
     pub fn grant_in_words(&self) -> String {
         match &self.target {

@@ -302,6 +302,8 @@ async fn template(
 async fn change(State(shared): State<Shared>, Path(id): Path<String>, form: Form) -> Answer {
     let change = connections::Change {
         default_region: form.optional("default_region"),
+        project_number: form.optional("project_number"),
+        client_id: form.optional("client_id"),
         ..connections::Change::default()
     };
     connections::change(&shared.app, &form.signed_in.actor, &parse(&id)?, change)

@@ -1,4 +1,6 @@
 mod aws;
+mod azure;
+mod gcp;
 
 use crate::{
     Context,
@@ -20,12 +22,18 @@ use std::time::Duration;
 pub enum Command {
     /// Connect an AWS account by two roles that trust this server
     Aws(aws::Args),
+    /// Connect a Google Cloud project by service accounts in it
+    Gcp(gcp::Args),
+    /// Connect an Azure subscription by applications in its tenant
+    Azure(azure::Args),
 }
 
 impl Command {
     pub async fn run(self, cx: &Context) -> Result<()> {
         match self {
             Self::Aws(args) => aws::run(cx, args).await,
+            Self::Gcp(args) => gcp::run(cx, args).await,
+            Self::Azure(args) => azure::run(cx, args).await,
         }
     }
 }

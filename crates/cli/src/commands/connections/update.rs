@@ -14,6 +14,12 @@ pub struct Args {
     /// The regions you want to use
     #[arg(long = "region")]
     pub regions: Vec<String>,
+    /// Google Cloud: the project's number, which the setup printed
+    #[arg(long)]
+    pub project_number: Option<String>,
+    /// Azure: the application's client id, which the setup printed
+    #[arg(long)]
+    pub client_id: Option<String>,
 }
 
 pub async fn run(cx: &Context, args: Args) -> Result<()> {
@@ -24,6 +30,14 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
     }
     if let Some(name) = args.rename {
         body.insert("name".into(), name.into());
+    }
+    for (field, value) in [
+        ("project_number", args.project_number),
+        ("client_id", args.client_id),
+    ] {
+        if let Some(value) = value {
+            body.insert(field.into(), value.into());
+        }
     }
     if !args.regions.is_empty() {
         body.insert("regions".into(), args.regions.into());

@@ -90,7 +90,10 @@ pub async fn walk(
     let steps = Steps::new();
 
     steps.next("connecting the account");
-    let (connection, checks) = connect(&api, provider).await?;
+    let (connection, mut checks) = connect(&api, provider, "assume-role").await?;
+    steps.next("connecting it without any key");
+    let (keyless, found) = connect(&api, provider, "oidc").await?;
+    checks.extend(found);
     steps.next("planning");
     let (environment, plan) = plan(&api, &connection).await?;
     steps.next("rolling out");
@@ -113,6 +116,11 @@ pub async fn walk(
             json!({}),
         )
         .await?;
+    api.post::<Value>(
+        &format!("/connections/{}/disconnect", keyless.id),
+        json!({}),
+    )
+    .await?;
     let remaining = answer["remaining"].as_array().map_or(0, Vec::len);
     ensure!(
         remaining == retained.len() - 1,
@@ -156,9 +164,13 @@ pub async fn walk(
     Ok(())
 }
 
-async fn connect(api: &Api, provider: &Provider) -> anyhow::Result<(Connection, Vec<CheckLine>)> {
+async fn connect(
+    api: &Api,
+    provider: &Provider,
+    method: &str,
+) -> anyhow::Result<(Connection, Vec<CheckLine>)> {
     let account_id = &provider.customer.account_id;
-    let created = api.create_connection(account_id).await?;
+    let created = api.create_connection(account_id, method).await?;
     let guide: GrantGuide = serde_json::from_value(created["grant"].clone())?;
     let link = guide.link().context("the grant has no quick-create link")?;
     customer::create_stack(link, account_id).await?;

@@ -124,8 +124,9 @@ impl Api {
         }
     }
 
-    pub async fn create_connection(&self, account_id: &str) -> anyhow::Result<Value> {
-        let body = json!({ "name": "demo-account", "account_id": account_id });
+    pub async fn create_connection(&self, account_id: &str, method: &str) -> anyhow::Result<Value> {
+        let name = format!("demo-{method}");
+        let body = json!({ "name": name, "account_id": account_id, "method": method });
         self.post("/connections", body).await
     }
 }

@@ -17,6 +17,9 @@ use std::{
     time::Instant,
 };
 
+/// Reserved for examples: nothing but the sandbox resolves it.
+const ISSUER: &str = "https://landfall.example";
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Walk the journey without a person and print what happened
@@ -44,6 +47,7 @@ pub async fn run(args: Args, format: Format) -> anyhow::Result<()> {
     let folder = Folder::new(args.keep.clone())?;
     let config = config(&provider, args.speed)?;
     let server = server::start(&config, folder.path()).await?;
+    provider.publish_issuer(ISSUER, &server.url).await?;
     let token = std::fs::read_to_string(folder.path().join(server::ADMIN_TOKEN))
         .context("cannot read the admin token")?;
 
@@ -68,6 +72,9 @@ fn config(provider: &Provider, speed: f64) -> anyhow::Result<Config> {
         ..Config::default()
     };
     config.clouds.aws = provider.aws_config()?;
+    config.clouds.gcp = provider.gcp_config();
+    config.clouds.azure = provider.azure_config();
+    config.issuer.url = Some(ISSUER.to_owned());
     config.deployments.url = Some(provider.deployment_url());
     // A faster cloud is asked more often; not so often that asking is all that
     // this machine does.

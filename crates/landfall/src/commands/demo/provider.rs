@@ -1,9 +1,11 @@
 //! The cloud that the demo uses: a sandbox in this process, or one that was
 //! started separately.
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use landfall_aws::{AwsConfig, Identity, TemplateBucket};
-use serde_json::Value;
+use landfall_azure::AzureConfig;
+use landfall_gcp::GcpConfig;
+use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 
 /// An account with administrator keys.
@@ -19,6 +21,9 @@ pub struct Provider {
     endpoint_url: String,
     console_url: String,
     template_bucket_url: Option<String>,
+    gcp_endpoints: String,
+    gcp_console: String,
+    azure: AzureConfig,
     operator: Account,
     pub customer: Account,
 }
@@ -55,6 +60,9 @@ impl Provider {
             endpoint_url: text("endpoint_url")?,
             console_url: text("console_url")?,
             template_bucket_url: text("template_bucket_url").ok(),
+            gcp_endpoints: said(&ready, "gcp", "endpoint_template")?,
+            gcp_console: said(&ready, "gcp", "console_url")?,
+            azure: azure(&ready)?,
             operator: account(aws, "operator")?,
             customer: account(aws, "customer")?,
             running,
@@ -91,10 +99,65 @@ impl Provider {
         })
     }
 
+    /// The simulated Google Cloud: a demo asks nothing outside of this machine.
+    pub fn gcp_config(&self) -> GcpConfig {
+        GcpConfig {
+            endpoint_template: self.gcp_endpoints.clone(),
+            console_url: self.gcp_console.clone(),
+            ..GcpConfig::default()
+        }
+    }
+
+    /// The simulated Azure.
+    pub fn azure_config(&self) -> AzureConfig {
+        self.azure.clone()
+    }
+
+    /// What DNS and a certificate do for a real server: `url` leads to `server`.
+    pub async fn publish_issuer(&self, url: &str, server: &str) -> anyhow::Result<()> {
+        let answer = reqwest::Client::new()
+            .post(format!("{}/_sandbox/issuers", self.endpoint_url))
+            .timeout(Duration::from_secs(30))
+            .json(&json!({ "url": url, "served_at": server }))
+            .send()
+            .await
+            .context("the sandbox does not answer")?;
+        let status = answer.status();
+        ensure!(
+            status.is_success(),
+            "the sandbox answers {status} when it is told of the issuer"
+        );
+        Ok(())
+    }
+
     /// Load balancers of simulated accounts have no DNS.
     pub fn deployment_url(&self) -> String {
         format!("{}/services/{{host}}", self.endpoint_url)
     }
+}
+
+/// A field of one cloud in what the sandbox printed.
+fn said(ready: &Value, cloud: &str, field: &str) -> anyhow::Result<String> {
+    ready[cloud][field]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| anyhow!("the sandbox's JSON has no {cloud}.{field}"))
+}
+
+fn azure(ready: &Value) -> anyhow::Result<AzureConfig> {
+    let url = |field: &str| -> anyhow::Result<url::Url> {
+        said(ready, "azure", field)?
+            .parse()
+            .with_context(|| format!("azure.{field} in the sandbox's JSON"))
+    };
+    Ok(AzureConfig {
+        authority: url("authority")?,
+        resource_manager: url("resource_manager")?,
+        graph: url("graph")?,
+        portal_url: url("portal_url")?,
+        ca_certificate: Some(said(ready, "azure", "ca_certificate")?.into()),
+        ..AzureConfig::default()
+    })
 }
 
 fn account(aws: &Value, role: &str) -> anyhow::Result<Account> {
