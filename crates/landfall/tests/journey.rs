@@ -68,9 +68,10 @@ fn assert_promised(report: &Value) {
 
     let checks = list(report, "checks");
     assert!(texts(checks, "id").len() >= 15, "{checks:?}");
+    let methods: Vec<_> = texts(checks, "method").into_iter().collect();
+    assert_eq!(methods, ["assume-role", "oidc"]);
     for check in checks {
         assert_eq!(check["cloud"], "aws");
-        assert_eq!(check["method"], "assume-role");
         let outcome = text(check, "outcome").unwrap();
         assert!(["pass", "warn", "skipped"].contains(&outcome), "{check}");
     }

@@ -295,11 +295,23 @@ impl Stage {
     }
 }
 
-/// What refuses even who may use it, in this stage: a rollout runs.
-const BUSY: &[&str] = &[
-    "POST /api/v1/rollouts/{id}/resume",
-    "DELETE /api/v1/applications/{id}",
-    "POST /api/v1/connections/{id}/disconnect",
+/// What refuses even who may use it, in this stage, and why: a rollout runs, and
+/// the only method of the cloud is in use.
+const REFUSED: &[(&str, &str)] = &[
+    ("POST /api/v1/rollouts/{id}/resume", "environment-busy"),
+    ("DELETE /api/v1/applications/{id}", "environment-busy"),
+    (
+        "POST /api/v1/connections/{id}/disconnect",
+        "environment-busy",
+    ),
+    (
+        "POST /api/v1/connections/{id}/migration",
+        "connection-method-unavailable",
+    ),
+    (
+        "DELETE /api/v1/connections/{id}/migration",
+        "connection-state",
+    ),
 ];
 
 #[tokio::test]
@@ -359,8 +371,8 @@ async fn judge(stage: &Stage, endpoint: &str, rule: Rule, role: Role) {
             answer.status,
             rule.least
         );
-    } else if BUSY.contains(&endpoint) {
-        assert_eq!(answer.code(), "environment-busy", "{endpoint} as {role}");
+    } else if let Some((_, code)) = REFUSED.iter().find(|(one, _)| *one == endpoint) {
+        assert_eq!(answer.code(), *code, "{endpoint} as {role}");
     } else {
         assert!(
             answer.status.is_success(),

@@ -29,16 +29,18 @@ async fn connect_deploy_delete_destroy_disconnect() {
     });
     let created = post(&router, token, "/api/v1/connections", &new).await.ok();
     assert_eq!(created["connection"]["state"]["status"], "pending");
+    let facts = created["grant"]["facts"].as_array().unwrap();
+    let external_id = facts.iter().find(|fact| fact["id"] == "external-id");
     assert_eq!(
-        created["grant"]["external_id"],
+        external_id.unwrap()["value"],
         created["connection"]["external_id"]
     );
     let connection = format!(
         "/api/v1/connections/{}",
         created["connection"]["id"].as_str().unwrap()
     );
-    let template = created["grant"]["template_path"].as_str().unwrap();
-    assert!(get(&router, token, template).await.ok()["Resources"].is_object());
+    let template = format!("{connection}/template");
+    assert!(get(&router, token, &template).await.ok()["Resources"].is_object());
 
     cloud.verifies(vec![check("aws.account-matches")], false);
     cloud.detects(Detection::Granted);

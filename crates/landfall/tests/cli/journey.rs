@@ -80,7 +80,7 @@ async fn connect(cli: &Cli, cloud: &Cloud) {
     let link = text(&created, "/grant/ways/0/url");
     let args = ["--account", customers[1], "--name", "spare", "--no-wait"];
     let said = cli.human("connect aws", &args).await;
-    assert!(said.contains("press Create stack"), "{said}");
+    assert!(said.contains("create the stack"), "{said}");
 
     // A second one in the same account is a conflict.
     let args = ["--account", customers[0], "--name", "again"];
@@ -92,6 +92,22 @@ async fn connect(cli: &Cli, cloud: &Cloud) {
         shown["connection"]["state"]["status"] == "connected"
     })
     .await;
+    // This server has no issuer: the keyless methods are refused, and why.
+    const SOME: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    for form in [Form::Json, Form::Human] {
+        for (command, args) in [
+            ("connect gcp", &["--project", "my-project-123"][..]),
+            (
+                "connect azure",
+                &["--tenant", SOME, "--subscription", SOME][..],
+            ),
+            ("connections migrate", &["main", "--method", "oidc"][..]),
+        ] {
+            let refused = cli.run(form, command, args).await.exits(2);
+            let said = &refused.stderr;
+            assert!(said.contains("connection-method-unavailable"), "{said}");
+        }
+    }
     let (shown, said) = cli.both("connections show", &["main", "--grant"]).await;
     assert!(shown["checks"]["checks"].as_array().unwrap().len() >= 15);
     assert!(said.contains("aws.external-id-enforced"), "{said}");
