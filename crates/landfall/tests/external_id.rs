@@ -72,6 +72,8 @@ fn both_roles_refuse_a_missing_and_a_wrong_external_id() {
         }),
         external_id: "lf-0123456789abcdef0123456789abcdef".into(),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: Vec::new(),
         default_region: None,
         with_reaper: true,

@@ -155,6 +155,14 @@ pub struct Connection {
     /// The way in that shall replace this one, while it is being granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migration: Option<Migration>,
+    /// The way with a secret that this connection moved away from, until the
+    /// cloud says that the secret is gone: a key that nobody uses can still be
+    /// stolen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<Target>,
+    /// A new secret on its way to replace the one in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
     /// Made by the server, unique to this connection, never changed and never
     /// reused, whatever the method. Not a secret: where the customer's side
     /// repeats it, nobody else's connection can be taken for this one (the
@@ -194,6 +202,43 @@ pub struct Migration {
     /// What the last look at the new way found; absent before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+}
+
+/// How far the replacement of a secret has come. Written down before each step:
+/// whatever is interrupted is found again, at least one secret works at any
+/// time, and none is left that nobody knows of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SecretRotation)]
+pub struct Rotation {
+    pub since: Timestamp,
+    #[serde(flatten)]
+    pub step: RotationStep,
+    /// Why it has not gone on; absent when nothing is in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+#[schema(as = SecretRotationStep)]
+pub enum RotationStep {
+    /// The cloud is asked for a secret named `name`. What has that name and is
+    /// not ours to read was made by an attempt whose answer got lost: it is
+    /// removed before the next one.
+    Adding { name: String },
+    /// The new one is stored and is tried until it works everywhere.
+    Trying {
+        secret_id: crate::id::SecretId,
+        /// The cloud's id of it; absent of one that a person entered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key_id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+        /// How often in a row it worked.
+        worked: u32,
+    },
+    /// The new one is in use; the old one is taken away from the application.
+    Removing { key_id: String },
 }
 
 impl Connection {
@@ -263,7 +308,9 @@ impl Connection {
                         facts.push(("Subject", self.subject()));
                     }
                     GcpAccess::Impersonation { service_account } => {
-                        facts.push(("Our service account", service_account.clone()));
+                        if let Some(email) = service_account {
+                            facts.push(("Our service account", email.clone()));
+                        }
                     }
                     GcpAccess::ServiceAccountKey {
                         service_account,

@@ -4,10 +4,11 @@
 use crate::{
     Timestamp,
     check::Check,
-    connection::{Connection, Method},
-    driver::{Driver, Failure},
+    connection::{Connection, Method, Target},
+    driver::{Driver, Failure, FailureKind},
     grant::{GrantGuide, GrantSpec, Identity, ServerPrincipal},
     retained::Retained,
+    vault::Plain,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,7 @@ pub struct Region {
 }
 
 /// What a verification found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
     pub checks: Vec<Check>,
     /// True when the provisioner did not let us in at all: then nothing else can
@@ -58,6 +59,35 @@ pub struct Verification {
     pub grant_version: Option<u32>,
     /// Digest of the grant as it is in the account, when it could be read.
     pub grant_digest: Option<crate::digest::Digest>,
+    /// Of a method with a secret: the one in use as the cloud lists it, where
+    /// we may look and can tell it from others.
+    pub secret: Option<HeldSecret>,
+    /// Whether this connection may make and remove its own secrets.
+    pub can_rotate: bool,
+    /// Of a connection that moved away from a secret: the cloud says that this
+    /// secret is gone ([`Connection::left_behind`]).
+    pub left_behind_gone: bool,
+}
+
+/// A secret as the cloud lists it: never its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldSecret {
+    /// The cloud's id of it, by which it is removed.
+    pub key_id: String,
+    pub name: Option<String>,
+    pub created_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    /// It is the one that this connection uses; false also where that cannot
+    /// be told.
+    pub in_use: bool,
+}
+
+/// A secret that was just made. The cloud shows its value this once.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    pub key_id: String,
+    pub expires_at: Option<Timestamp>,
+    pub plain: Plain,
 }
 
 /// Receives each check as it ends, for live display.
@@ -79,6 +109,56 @@ pub trait Connector: Send + Sync {
     /// May ask the cloud who this server is (`sts:GetCallerIdentity`), and
     /// remembers the answer for minutes.
     async fn availability(&self) -> Availability;
+
+    /// Makes what this server needs on its own side before the customer can
+    /// grant, and answers with the target that names it. Repeating it finds
+    /// what was made.
+    async fn prepare(&self, connection: &Connection) -> Result<Target, Failure> {
+        Ok(connection.target.clone())
+    }
+
+    /// Gives back what [`Self::prepare`] made. Touches nothing of the
+    /// customer's.
+    async fn release(&self, connection: &Connection) -> Result<(), Failure> {
+        let _ = connection;
+        Ok(())
+    }
+
+    /// The page on which an administrator approves this server's application,
+    /// and from which the cloud returns to `redirect_uri` with `state`.
+    fn consent_page(
+        &self,
+        connection: &Connection,
+        redirect_uri: &str,
+        state: &str,
+    ) -> Result<String, Failure> {
+        let _ = (redirect_uri, state);
+        Err(unsupported(connection, "has no page of consent"))
+    }
+
+    /// The secrets with which this connection's provisioner could be entered.
+    async fn secrets(&self, connection: &Connection) -> Result<Vec<HeldSecret>, Failure> {
+        Err(unsupported(connection, "has no secret"))
+    }
+
+    /// Makes one more secret under `name`, which says whose it is. Repeating it
+    /// makes another: the caller writes the name down first, and removes what
+    /// it does not know under that name.
+    async fn add_secret(
+        &self,
+        connection: &Connection,
+        name: &str,
+        expires_at: Timestamp,
+    ) -> Result<NewSecret, Failure> {
+        let _ = (name, expires_at);
+        Err(unsupported(connection, "has no secret"))
+    }
+
+    /// Removing what is gone succeeds.
+    async fn remove_secret(&self, connection: &Connection, key_id: &str) -> Result<(), Failure> {
+        let _ = key_id;
+        Err(unsupported(connection, "has no secret"))
+    }
 
     /// The identity that customers trust.
     async fn principal(&self) -> Result<ServerPrincipal, Failure>;
@@ -132,4 +212,12 @@ pub trait Connector: Send + Sync {
         resource: &Retained,
         session_policy: &Value,
     ) -> Result<Arc<dyn Driver>, Failure>;
+}
+
+fn unsupported(connection: &Connection, what: &str) -> Failure {
+    Failure::new(
+        FailureKind::Invalid,
+        "NotOfThisMethod",
+        format!("the method {} {what}", connection.method()),
+    )
 }

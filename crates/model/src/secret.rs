@@ -2,6 +2,12 @@
 //! to read again. Records of their own, so that a connection can be served and
 //! logged while its secret cannot.
 
+mod client_secret;
+mod key_file;
+
+pub use client_secret::{InvalidClientSecret, check_client_secret};
+pub use key_file::{KEY_LIMIT, KeyError, ServiceAccountKey, parse_key};
+
 use crate::{
     Timestamp,
     id::{ConnectionId, OrganizationId, SecretId},

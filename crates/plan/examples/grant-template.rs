@@ -93,6 +93,8 @@ fn connection(options: &Options) -> Result<Connection, String> {
             access: AwsAccess::AssumeRole,
         }),
         migration: None,
+        left_behind: None,
+        rotation: None,
         external_id: options.external_id.clone(),
         default_region: options.regions.first().cloned(),
         regions: options.regions.clone(),

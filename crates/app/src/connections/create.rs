@@ -148,6 +148,8 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
         name: new.name.clone(),
         target,
         migration: None,
+        left_behind: None,
+        rotation: None,
         external_id: format!("lf-{}", hex::encode(app.entropy.array::<20>())),
         regions: regions::tidy(&new.regions),
         default_region: None,

@@ -113,6 +113,7 @@ mod tests {
             refused,
             grant_version: Some(1),
             grant_digest: None,
+            ..Verification::default()
         }
     }
 

@@ -58,6 +58,7 @@ impl Default for FakeCloud {
                 refused: true,
                 grant_version: None,
                 grant_digest: None,
+                ..Verification::default()
             },
             regions: vec![
                 ("eu-central-1".to_owned(), true),
@@ -108,6 +109,7 @@ impl FakeCloud {
             refused,
             grant_version: (!refused).then_some(1),
             grant_digest: (!refused).then(|| Digest::of_bytes(b"roles")),
+            ..Verification::default()
         };
     }
 

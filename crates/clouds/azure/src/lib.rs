@@ -9,8 +9,6 @@ mod config;
 mod connect;
 mod door;
 mod error;
-mod secret;
 
 pub use config::{AzureConfig, ConfigError};
 pub use connect::AzureConnector;
-pub use secret::{InvalidClientSecret, check_client_secret};

@@ -32,11 +32,26 @@ pub enum AzureAccess {
         client_id: Option<Guid>,
     },
     /// The operator's application, approved by an administrator of the tenant.
-    AdminConsent { client_id: Guid },
+    AdminConsent {
+        /// Of the operator's application; `None` before this server said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<Guid>,
+        /// Digest of the `state` that Microsoft's page was last opened with and
+        /// of the session that opened it; absent once it was used.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<crate::digest::Digest>,
+        /// When Microsoft's page came back without an error. Proves nothing:
+        /// that the application was approved is seen when it gets a token.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_at: Option<Timestamp>,
+    },
     /// A password of an application in the customer's tenant.
     ClientSecret {
         client_id: Guid,
         secret_id: SecretId,
+        /// Entra's id of the secret, once it was recognised.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret_key_id: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secret_expires_at: Option<Timestamp>,
     },
@@ -81,9 +96,9 @@ impl<'a> AzureConnection<'a> {
     /// The application that Landfall signs in as, once it is known.
     pub const fn client_id(&self) -> Option<&'a Guid> {
         match &self.azure.access {
-            AzureAccess::WorkloadIdentity { client_id } => client_id.as_ref(),
-            AzureAccess::AdminConsent { client_id }
-            | AzureAccess::ClientSecret { client_id, .. } => Some(client_id),
+            AzureAccess::WorkloadIdentity { client_id }
+            | AzureAccess::AdminConsent { client_id, .. } => client_id.as_ref(),
+            AzureAccess::ClientSecret { client_id, .. } => Some(client_id),
         }
     }
 

@@ -34,8 +34,10 @@ pub enum GcpAccess {
     },
     /// The customer trusts a service account of the operator.
     Impersonation {
-        /// The one that this server made for the application.
-        service_account: String,
+        /// The one that this server made for this connection alone, so that
+        /// what one customer grants is of no use to another; `None` before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        service_account: Option<String>,
     },
     /// A key of a service account in the customer's project.
     ServiceAccountKey {

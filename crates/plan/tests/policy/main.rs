@@ -55,6 +55,8 @@ fn connection() -> Connection {
         target: account(Partition::Aws, AwsAccess::AssumeRole),
         external_id: "lf-0190b5c8e0f07c3f8a1d2b3c4d5e6f70".into(),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec!["eu-central-1".into(), "us-east-1".into()],
         default_region: None,
         with_reaper: true,

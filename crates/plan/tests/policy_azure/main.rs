@@ -36,6 +36,8 @@ fn connection(with_reaper: bool) -> Connection {
         }),
         external_id: "landfall-0123456789abcdef".to_owned(),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec!["westeurope".to_owned()],
         default_region: None,
         with_reaper,

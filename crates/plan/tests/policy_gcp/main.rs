@@ -42,6 +42,8 @@ fn connection(access: GcpAccess) -> Connection {
         }),
         external_id: "lf-0190b5c8e0f07c3f8a1d2b3c4d5e6f70".into(),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec!["europe-west1".into()],
         default_region: None,
         with_reaper: true,

@@ -211,6 +211,8 @@ pub(crate) fn connection(organization: &OrganizationId, name: &str) -> Connectio
             access: AwsAccess::AssumeRole,
         }),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec!["eu-central-1".into()],
         default_region: Some("eu-central-1".into()),
         with_reaper: true,

@@ -119,6 +119,7 @@ pub(super) async fn run(
         refused: provisioner.refused,
         grant_version: grant.version,
         grant_digest: grant.digest,
+        ..Verification::default()
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) async fn run(
             refused: false,
             grant_version: None,
             grant_digest: None,
+            ..Verification::default()
         };
     };
     let run = Run {
@@ -164,6 +165,7 @@ impl<'a> Run<'a> {
             refused,
             grant_version: grant.version,
             grant_digest: grant.digest,
+            ..Verification::default()
         }
     }
 

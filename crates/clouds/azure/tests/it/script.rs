@@ -267,6 +267,7 @@ async fn by_secret(az: &Az) {
         azure.access = AzureAccess::ClientSecret {
             client_id: client.parse().unwrap(),
             secret_id: secret,
+            secret_key_id: None,
             secret_expires_at: None,
         };
     });
@@ -275,12 +276,13 @@ async fn by_secret(az: &Az) {
     assert!(output.status.success(), "{}", both(&output));
     let text = String::from_utf8(output.stdout).unwrap();
     let given = printed(&text, "Client secret:");
-    assert_eq!(landfall_azure::check_client_secret(given), Ok(()));
+    assert_eq!(landfall_model::secret::check_client_secret(given), Ok(()));
     let secret_id = scene.kept.put(&connection.organization_id, given);
     change(&mut connection, |azure| {
         azure.access = AzureAccess::ClientSecret {
             client_id: printed(&text, "Client id:").parse().unwrap(),
             secret_id,
+            secret_key_id: None,
             secret_expires_at: None,
         };
     });

@@ -51,6 +51,7 @@ impl Scene {
             azure.access = AzureAccess::ClientSecret {
                 client_id,
                 secret_id,
+                secret_key_id: None,
                 secret_expires_at: None,
             };
         });

@@ -104,6 +104,7 @@ pub(super) async fn run(
         refused: entered.refused,
         grant_version: about.version,
         grant_digest: about.digest,
+        ..Verification::default()
     }
 }
 
@@ -160,6 +161,7 @@ fn impossible(recorder: &Recorder<'_>, failure: &Failure) -> Verification {
         refused: false,
         grant_version: None,
         grant_digest: None,
+        ..Verification::default()
     }
 }
 

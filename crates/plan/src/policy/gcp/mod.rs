@@ -102,7 +102,9 @@ fn trust(
             })
         }
         (
-            GcpAccess::Impersonation { service_account },
+            GcpAccess::Impersonation {
+                service_account: Some(service_account),
+            },
             ServerPrincipal::GoogleServiceAccount { .. },
         )
         | (

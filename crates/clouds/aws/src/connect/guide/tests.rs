@@ -20,6 +20,8 @@ fn connection() -> Connection {
         }),
         external_id: "landfall-ext".to_owned(),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec!["eu-central-1".to_owned()],
         default_region: None,
         with_reaper: false,

@@ -82,6 +82,8 @@ pub(crate) fn connection(account: &str, region: &str, with_reaper: bool) -> Conn
         }),
         external_id: format!("landfall-{external_id}"),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec![region.to_owned()],
         default_region: None,
         with_reaper,

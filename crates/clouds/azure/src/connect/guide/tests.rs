@@ -33,6 +33,7 @@ fn connection(external_id: &str, management_group: Option<String>, secret: bool)
                 AzureAccess::ClientSecret {
                     client_id: guid('3'),
                     secret_id: SecretId::at(now, &SystemEntropy),
+                    secret_key_id: None,
                     secret_expires_at: None,
                 }
             } else {
@@ -41,6 +42,8 @@ fn connection(external_id: &str, management_group: Option<String>, secret: bool)
         }),
         external_id: external_id.to_owned(),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec!["westeurope".to_owned()],
         default_region: None,
         with_reaper: true,

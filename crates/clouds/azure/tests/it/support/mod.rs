@@ -54,6 +54,8 @@ pub(crate) fn connection(tenant: &str, subscription: &str, access: AzureAccess) 
         }),
         external_id: format!("landfall-{nonce}"),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec!["westeurope".to_owned()],
         default_region: None,
         with_reaper: true,

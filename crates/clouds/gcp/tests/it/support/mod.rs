@@ -245,6 +245,8 @@ pub(crate) fn connection(
         }),
         external_id: "lf-test".to_owned(),
         migration: None,
+        left_behind: None,
+        rotation: None,
         regions: vec![REGION.to_owned()],
         default_region: None,
         with_reaper: true,

@@ -302,7 +302,12 @@ fn of_trust(run: &Run<'_>, account: &GcpAccount, read: &Read) -> Found {
         GcpAccess::WorkloadIdentity {
             project_number: Some(number),
         } => line(role, Some(&run.grant.trust.member(number)), None),
-        GcpAccess::Impersonation { service_account }
+        GcpAccess::Impersonation {
+            service_account: None,
+        } => return Found::skipped("this server has made no service account for it yet"),
+        GcpAccess::Impersonation {
+            service_account: Some(service_account),
+        }
         | GcpAccess::ServiceAccountKey {
             service_account, ..
         } => line(

@@ -4,9 +4,9 @@
 //! (`token_uri` and the others) are never used: a forged file would send our
 //! signature, or the server itself, wherever it likes.
 
+use crate::{connection::ProjectId, vault::Plain};
 use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use landfall_model::{connection::ProjectId, vault::Plain};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 

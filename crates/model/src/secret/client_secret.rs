@@ -26,7 +26,7 @@ pub fn check_client_secret(text: &str) -> Result<(), InvalidClientSecret> {
     if text.is_empty() {
         return Err(InvalidClientSecret::Empty);
     }
-    if text.parse::<landfall_model::connection::Guid>().is_ok() {
+    if text.parse::<crate::connection::Guid>().is_ok() {
         return Err(InvalidClientSecret::Id);
     }
     if text.chars().any(char::is_whitespace) {
