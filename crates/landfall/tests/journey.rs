@@ -40,6 +40,22 @@ fn list<'a>(report: &'a Value, name: &str) -> &'a [Value] {
         .unwrap_or_else(|| panic!("no list {name} in {report}"))
 }
 
+/// Every method that the demo connects by.
+const WAYS: [(&str, &str); 4] = [
+    ("aws", "assume-role"),
+    ("aws", "oidc"),
+    ("azure", "workload-identity"),
+    ("gcp", "workload-identity"),
+];
+
+fn way(line: &Value) -> (&str, &str) {
+    (text(line, "cloud").unwrap(), text(line, "method").unwrap())
+}
+
+fn ways(lines: &[Value]) -> BTreeSet<(&str, &str)> {
+    lines.iter().map(way).collect()
+}
+
 fn texts<'a>(list: &'a [Value], field: &str) -> BTreeSet<&'a str> {
     list.iter().map(|one| text(one, field).unwrap()).collect()
 }
@@ -61,17 +77,23 @@ fn assert_promised(report: &Value) {
         "retained",
         "refused",
         "destroyed",
+        "revoked",
         "remaining_after_disconnect",
         "seconds",
     ];
     assert!(promised.iter().all(|field| fields.contains(field)));
 
     let checks = list(report, "checks");
-    assert!(texts(checks, "id").len() >= 15, "{checks:?}");
-    let methods: Vec<_> = texts(checks, "method").into_iter().collect();
-    assert_eq!(methods, ["assume-role", "oidc"]);
+    assert_eq!(ways(checks), WAYS.into());
+    for way in WAYS {
+        let of_way: Vec<Value> = checks
+            .iter()
+            .filter(|check| self::way(check) == way)
+            .cloned()
+            .collect();
+        assert!(texts(&of_way, "id").len() >= 12, "{way:?}: {of_way:?}");
+    }
     for check in checks {
-        assert_eq!(check["cloud"], "aws");
         let outcome = text(check, "outcome").unwrap();
         assert!(["pass", "warn", "skipped"].contains(&outcome), "{check}");
     }
@@ -101,6 +123,14 @@ fn assert_promised(report: &Value) {
     assert_eq!(destroyed.len(), 1);
     assert_eq!(destroyed[0]["type"], "AWS::RDS::DBInstance");
     assert_eq!(destroyed[0]["id"], database["id"]);
+    let revoked = list(report, "revoked");
+    let clouds = texts(revoked, "cloud");
+    assert_eq!(clouds, ["aws", "azure", "gcp"].into());
+    for one in revoked {
+        assert!(WAYS.contains(&way(one)), "{one}");
+        assert_eq!(one["state"], "revoked");
+        assert!(one["seconds"].as_f64().unwrap() >= 0.0);
+    }
     assert_eq!(
         report["remaining_after_disconnect"].as_u64().unwrap(),
         retained.len() as u64 - 1
@@ -147,6 +177,33 @@ async fn a_separate_sandbox_agrees_with_what_the_demo_prints() {
     );
 
     everything_was_asked_for(&cloud, &report).await;
+    what_was_taken_back_is_gone(&cloud).await;
+}
+
+/// Neither a pool nor an application of Landfall's is left in the clouds of
+/// which the report says that they were taken back.
+async fn what_was_taken_back_is_gone(cloud: &Cloud) {
+    let google = cloud.get("gcp/inventory").await.unwrap();
+    let pools: Vec<&Value> = list(&google, "resources")
+        .iter()
+        .filter_map(|node| node["pools"].as_array())
+        .flatten()
+        .collect();
+    assert!(!pools.is_empty(), "nobody made a pool");
+    for pool in pools {
+        assert_eq!(pool["active"], false, "{pool}");
+    }
+    let azure = cloud.get("azure/inventory").await.unwrap();
+    let assignments = list(&azure, "role_assignments");
+    let ours = |one: &&Value| one.to_string().contains("landfall:client=");
+    assert!(assignments.iter().any(|one| ours(&one)), "nobody assigned");
+    for application in list(&azure, "tenants")
+        .iter()
+        .flat_map(|tenant| list(tenant, "applications"))
+    {
+        let name = text(application, "display_name").unwrap();
+        assert!(!name.starts_with("landfall-"), "{name} is left");
+    }
 }
 
 /// The request log holds each creation once, each refusal, and one deletion by

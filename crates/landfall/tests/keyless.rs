@@ -85,7 +85,7 @@ async fn an_account_is_connected_without_any_key() {
     let created = scene.api.post("/connections", body).await.unwrap();
     assert_eq!(created["connection"]["method"], "oidc");
     let link = text(&created["grant"]["ways"][0], "url").unwrap();
-    customer::create_stack(link, &account).await.unwrap();
+    customer::aws::create_stack(link, &account).await.unwrap();
     let id = text(&created["connection"], "id").unwrap().to_owned();
     let connected = scene
         .connection(&id, |one| !matches!(status(one), "pending" | "propagating"))

@@ -87,7 +87,9 @@ async fn connect(cli: &Cli, cloud: &Cloud) {
     let refused = cli.run(Form::Json, "connect aws", &args).await.exits(5);
     assert_eq!(refused.stdout, "");
 
-    customer::create_stack(link, customers[0]).await.unwrap();
+    customer::aws::create_stack(link, customers[0])
+        .await
+        .unwrap();
     wait_until(cli, "connections show", &["main"], |shown| {
         shown["connection"]["state"]["status"] == "connected"
     })

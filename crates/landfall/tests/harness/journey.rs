@@ -21,7 +21,7 @@ pub async fn connect(api: &Api, cloud: &Cloud) -> anyhow::Result<String> {
     let link = created["grant"]["ways"][0]["url"]
         .as_str()
         .context("the grant has no quick-create link")?;
-    customer::create_stack(link, &account).await?;
+    customer::aws::create_stack(link, &account).await?;
     let id = text(&created["connection"], "id")?.to_owned();
     let path = format!("/connections/{id}");
     let connection = api

@@ -10,7 +10,7 @@
 pub mod api;
 pub mod cloud;
 pub mod compare;
-#[path = "../../src/commands/demo/customer.rs"]
+#[path = "../../src/commands/demo/customer/mod.rs"]
 pub mod customer;
 pub mod journey;
 pub mod postgres;

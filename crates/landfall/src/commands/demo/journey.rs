@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail, ensure};
 use landfall_model::error::Problem;
 use reqwest::Method;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 pub struct Api {
@@ -108,6 +108,18 @@ impl Api {
         limit: Duration,
         done: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
+        self.until_every(Duration::from_millis(100), path, limit, done)
+            .await
+    }
+
+    /// The same, with another pause between the looks.
+    pub async fn until_every(
+        &self,
+        pause: Duration,
+        path: &str,
+        limit: Duration,
+        done: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
         let started = Instant::now();
         loop {
             let value: Value = self.get(path).await?;
@@ -120,13 +132,7 @@ impl Api {
                 limit.as_secs(),
                 value["state"]["status"].as_str().unwrap_or("?")
             );
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(pause).await;
         }
-    }
-
-    pub async fn create_connection(&self, account_id: &str, method: &str) -> anyhow::Result<Value> {
-        let name = format!("demo-{method}");
-        let body = json!({ "name": name, "account_id": account_id, "method": method });
-        self.post("/connections", body).await
     }
 }

@@ -26,6 +26,8 @@ pub struct Provider {
     azure: AzureConfig,
     operator: Account,
     pub customer: Account,
+    /// What the sandbox printed: what its customers own.
+    pub ready: Value,
 }
 
 impl Provider {
@@ -66,6 +68,7 @@ impl Provider {
             operator: account(aws, "operator")?,
             customer: account(aws, "customer")?,
             running,
+            ready,
         })
     }
 
