@@ -4,71 +4,13 @@
 mod harness;
 
 use harness::{
-    PATIENCE,
-    api::{Api, text},
-    cloud::{Cloud, Weather},
+    api::text,
+    cloud::Cloud,
     customer, journey,
-    postgres::Database,
-    server::{Launch, Server, Started, admin_token},
+    scene::{Scene, status},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, io::Write as _, path::Path, path::PathBuf, process::Command};
-
-/// Reserved for examples: nothing but the sandbox resolves it.
-const ISSUER: &str = "https://landfall.example";
-
-struct Scene {
-    folder: tempfile::TempDir,
-    cloud: Cloud,
-    server: Box<Server>,
-    api: Api,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let cloud = Cloud::start(folder.path(), Weather::default())
-            .await
-            .unwrap();
-        let launch = Launch {
-            issuer_url: Some(ISSUER.to_owned()),
-            ..Launch::default()
-        };
-        let started = Server::start(folder.path(), &cloud, &Database::Sqlite, &launch)
-            .await
-            .unwrap();
-        let Started::Answering(server) = started else {
-            panic!("no boundary was set");
-        };
-        let token = admin_token(folder.path()).unwrap();
-        let api = Api::new(&server.url, &token);
-        let scene = Self {
-            folder,
-            cloud,
-            server,
-            api,
-        };
-        // What DNS and a certificate do for a real server.
-        let served = json!({ "url": ISSUER, "served_at": scene.server.url });
-        scene.cloud.post("issuers", served).await.unwrap();
-        scene
-    }
-
-    async fn newest_checks(&self, connection: &str) -> Vec<Value> {
-        let path = format!("/connections/{connection}/checks");
-        let runs = self.api.items(&path).await.unwrap();
-        runs[0]["checks"].as_array().unwrap().clone()
-    }
-
-    async fn connection(&self, id: &str, until: impl Fn(&Value) -> bool) -> Value {
-        let path = format!("/connections/{id}");
-        self.api.until(&path, PATIENCE, until).await.unwrap()
-    }
-}
-
-fn status(connection: &Value) -> &str {
-    connection["state"]["status"].as_str().unwrap_or_default()
-}
 
 fn outcomes(checks: &[Value]) -> Vec<(&str, &str)> {
     checks
@@ -90,7 +32,7 @@ async fn an_account_is_connected_without_any_key() {
     let connected = scene
         .connection(&id, |one| !matches!(status(one), "pending" | "propagating"))
         .await;
-    let checks = scene.newest_checks(&id).await;
+    let checks = scene.checks(&id).await;
     assert_eq!(status(&connected), "connected", "{checks:#?}");
     for (id, outcome) in outcomes(&checks) {
         assert_eq!(outcome, "pass", "{id}");

@@ -15,6 +15,7 @@ pub mod customer;
 pub mod journey;
 pub mod postgres;
 pub mod process;
+pub mod scene;
 pub mod server;
 
 use std::time::Duration;

@@ -171,7 +171,7 @@ pub fn admin_token(folder: &Path) -> anyhow::Result<String> {
 
 /// What an operator would write for this cloud.
 fn configuration(cloud: &Cloud, database: &Database) -> anyhow::Result<String> {
-    let aws = &cloud.ready["aws"];
+    let [aws, gcp, azure] = ["aws", "gcp", "azure"].map(|name| &cloud.ready[name]);
     let operator = cloud.account("operator")?;
     let text = |value: &Value| -> anyhow::Result<String> {
         // A JSON string without control characters is a TOML string, too.
@@ -199,6 +199,17 @@ kind = \"static\"
 access_key_id = {key}
 secret_access_key = {secret}
 
+[clouds.gcp]
+endpoint_template = {google}
+console_url = {google_console}
+
+[clouds.azure]
+authority = {authority}
+resource_manager = {resource_manager}
+graph = {graph}
+portal_url = {portal}
+ca_certificate = {certificate}
+
 [deployments]
 url = \"{services}\"
 
@@ -211,6 +222,13 @@ lease_seconds = {LEASE_SECONDS}
         bucket = text(&aws["template_bucket_url"])?,
         key = text(&operator["access_key_id"])?,
         secret = text(&operator["secret_access_key"])?,
+        google = text(&gcp["endpoint_template"])?,
+        google_console = text(&gcp["console_url"])?,
+        authority = text(&azure["authority"])?,
+        resource_manager = text(&azure["resource_manager"])?,
+        graph = text(&azure["graph"])?,
+        portal = text(&azure["portal_url"])?,
+        certificate = text(&azure["ca_certificate"])?,
         scale = 1.0 / super::SPEED,
     ))
 }

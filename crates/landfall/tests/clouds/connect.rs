@@ -1,0 +1,176 @@
+use crate::{
+    check, connected, customers,
+    harness::{
+        PATIENCE,
+        api::text,
+        customer::{Customer as _, azure, gcp},
+        process::{Process, landfall},
+        scene::{Scene, asked, status},
+    },
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tokio::process::Command;
+
+/// The command line of the first organization's administrator.
+fn cli(scene: &Scene, args: &[&str]) -> Command {
+    let mut command = landfall();
+    command
+        .args(["--server", &scene.server.url, "--token-file"])
+        .arg(scene.token_file())
+        .args(args)
+        .args(["--output", "json"]);
+    command
+}
+
+async fn run(scene: &Scene, args: &[&str]) -> Value {
+    let output = cli(scene, args).output().await.unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {log}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_and_a_subscription_are_connected_and_given_back() {
+    let scene = Scene::new().await;
+    for (cloud, customer) in customers(&scene, 0) {
+        let made = connected(&scene, cloud, customer.as_ref()).await;
+        let checks = scene.checks(&made.id).await;
+        let distinct: BTreeSet<&str> = checks.iter().map(|one| text(one, "id").unwrap()).collect();
+        assert!(distinct.len() >= 12, "{distinct:?}");
+        for one in &checks {
+            assert!(text(one, "id").unwrap().starts_with(cloud), "{one}");
+            let outcome = text(one, "outcome").unwrap();
+            assert!(["pass", "warn", "skipped"].contains(&outcome), "{one}");
+        }
+        assert_stores_no_secret(&scene, &made.id);
+
+        // Its regions are those of the cloud, and one of them can be chosen.
+        let regions = scene
+            .api
+            .items(&format!("{}/regions", made.path()))
+            .await
+            .unwrap();
+        let region = text(&regions[0], "name").unwrap();
+        let chosen = json!({ "default_region": region });
+        let changed = scene.api.patch(&made.path(), chosen).await.unwrap();
+        assert_eq!(changed["default_region"], region);
+
+        customer.revoke(&made.asked).await.unwrap();
+        let verify = format!("{}/verify", made.path());
+        let run = scene.api.post(&verify, json!({})).await.unwrap();
+        let refused = run["checks"].as_array().unwrap();
+        let failed = refused.iter().find(|one| one["outcome"] == "fail");
+        let failed = failed.expect("something failed");
+        assert!(!text(failed, "remedy").unwrap().is_empty(), "{failed}");
+        let now = scene.api.get(&made.path()).await.unwrap();
+        assert_eq!(status(&now), "revoked", "{refused:#?}");
+        let disconnect = format!("{}/disconnect", made.path());
+        let ended = scene.api.post(&disconnect, json!({})).await.unwrap();
+        assert_eq!(ended["remaining"], json!([]));
+    }
+    let verified = scene.api.get("/audit/verify").await.unwrap();
+    assert!(verified["entries"].as_u64().unwrap() > 10);
+}
+
+/// Nothing that could be stolen is kept for a keyless connection.
+fn assert_stores_no_secret(scene: &Scene, id: &str) {
+    let mut database = Vec::new();
+    for file in ["landfall.db", "landfall.db-wal"] {
+        let path = scene.folder.path().join("data").join(file);
+        database.extend(std::fs::read(path).unwrap_or_default());
+    }
+    let stored = String::from_utf8_lossy(&database);
+    assert!(stored.contains(id), "the connection is in the database");
+    for secret in ["gcp-service-account-key", "azure-client-secret"] {
+        assert!(!stored.contains(secret), "a record {secret} is kept");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_waits_for_a_project() {
+    let scene = Scene::new().await;
+    let owner = gcp::Owner::of(&scene.cloud.ready, 0).unwrap();
+    let (project, number) = (owner.project.clone(), owner.number.clone());
+    let args = [
+        "connect",
+        "gcp",
+        "--project",
+        &project,
+        "--project-number",
+        &number,
+        "--name",
+        "google",
+    ];
+    let mut waiting = Process::start(cli(&scene, &args), scene.folder.path(), "connect").unwrap();
+    let script = waiting
+        .says(PATIENCE, |_, log| log.contains("gcloud").then_some(()))
+        .await
+        .unwrap();
+    assert!(script.is_some(), "it ended: {}", waiting.log().unwrap());
+
+    let all = scene.api.items("/connections").await.unwrap();
+    let connection = all.iter().find(|one| one["name"] == "google").unwrap();
+    let id = text(connection, "id").unwrap();
+    let grant = scene
+        .api
+        .get(&format!("/connections/{id}/grant"))
+        .await
+        .unwrap();
+    let asked = asked(&json!({ "connection": connection, "grant": grant }));
+    gcp::Federation(owner).grant(&asked).await.unwrap();
+
+    let status = waiting.wait(PATIENCE).await.unwrap();
+    assert!(status.success(), "{}", waiting.log().unwrap());
+    let shown: Value = serde_json::from_str(&waiting.output().unwrap()).unwrap();
+    assert_eq!(shown["connection"]["state"]["status"], "connected");
+    let checks = shown["checks"]["checks"].as_array().unwrap();
+    assert_eq!(check(checks, "gcp.token-accepted")["outcome"], "pass");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_is_told_the_application_of_a_subscription() {
+    let scene = Scene::new().await;
+    let administrator = azure::Administrator::of(&scene.cloud.ready, 0).unwrap();
+    let (tenant, subscription) = (
+        administrator.tenant.clone(),
+        administrator.subscription.clone(),
+    );
+    let created = run(
+        &scene,
+        &[
+            "connect",
+            "azure",
+            "--tenant",
+            &tenant,
+            "--subscription",
+            &subscription,
+            "--name",
+            "azure",
+        ],
+    )
+    .await;
+    let customer = azure::Federation(administrator);
+    let asked = asked(&created);
+    let entered = customer.grant(&asked).await.unwrap().expect("it prints");
+    let client = text(&entered, "client_id").unwrap();
+    let update = ["connections", "update", "azure", "--client-id", client];
+    assert_eq!(run(&scene, &update).await["client_id"], client);
+    let id = text(&created["connection"], "id").unwrap();
+    let settled = scene.settled(id).await;
+    assert_eq!(status(&settled), "connected");
+
+    let found = run(&scene, &["connections", "verify", "azure"]).await;
+    let checks = found["checks"].as_array().unwrap();
+    assert_eq!(check(checks, "azure.client-found")["outcome"], "pass");
+
+    // Taken back: the command says so by how it ends, too.
+    customer.revoke(&asked).await.unwrap();
+    let output = cli(&scene, &["connections", "verify", "azure"])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(6));
+    let shown = run(&scene, &["connections", "show", "azure"]).await;
+    assert_eq!(shown["connection"]["state"]["status"], "revoked");
+}
