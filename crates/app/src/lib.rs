@@ -43,6 +43,7 @@ use landfall_model::{
     connector::Connector,
     error::Result,
     store::{Store, StoreError, Write},
+    vault::Vault,
 };
 use std::{collections::BTreeMap, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,8 @@ use tokio_util::sync::CancellationToken;
 /// What the binary chooses.
 pub struct Parts {
     pub store: Arc<dyn Store>,
+    /// Seals what customers entrust; opened by the connectors alone.
+    pub vault: Arc<dyn Vault>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub connectors: Vec<Arc<dyn Connector>>,
@@ -60,6 +63,7 @@ pub struct Parts {
 /// share one.
 pub struct App {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<dyn Vault>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) connectors: BTreeMap<Method, Arc<dyn Connector>>,
@@ -91,6 +95,7 @@ impl App {
         Arc::new(Self {
             engine,
             store,
+            vault: parts.vault,
             clock: parts.clock,
             entropy: parts.entropy,
             connectors: parts

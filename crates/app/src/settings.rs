@@ -9,6 +9,7 @@ pub struct Settings {
     pub tokens: Tokens,
     pub detection: Detection,
     pub verification: Verification,
+    pub rotation: Rotation,
     pub planning: Planning,
     pub worker: Worker,
     /// How patient rollouts and destructions are, and how long a lease is.
@@ -116,6 +117,35 @@ impl Default for Verification {
             interval: Duration::from_secs(6 * 3600),
             degraded: Duration::from_secs(600),
             timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Replacing secrets that end, where the customer let us.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// So long before the end of the one in use.
+    pub before: Duration,
+    /// How long a new one lives.
+    pub lifetime: Duration,
+    /// A new one must work so often in a row before it is used: the cloud's
+    /// identity is served from many places, and they learn of it one by one.
+    pub times: u32,
+    /// Between two tries.
+    pub pause: Duration,
+    /// After so long without success a new one is given up.
+    pub patience: Duration,
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 3600;
+        Self {
+            before: Duration::from_secs(30 * DAY),
+            lifetime: Duration::from_secs(180 * DAY),
+            times: 3,
+            pause: Duration::from_secs(20),
+            patience: Duration::from_secs(15 * 60),
         }
     }
 }

@@ -7,6 +7,7 @@ mod error;
 mod output;
 mod progress;
 mod resolve;
+mod secret;
 mod views;
 
 pub use client::Client;

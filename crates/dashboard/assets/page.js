@@ -52,3 +52,33 @@ document.addEventListener("htmx:afterSwap", (event) => {
   }
   if (place.focused) document.getElementById(place.focused)?.focus({ preventScroll: true });
 });
+
+// Fields that only some methods need are shown with these.
+function showFieldsOfMethod(form) {
+  const chosen = form.querySelector("input[name=method]:checked")?.value;
+  for (const field of form.querySelectorAll("[data-methods]")) {
+    field.hidden = Boolean(chosen) && !field.dataset.methods.split(" ").includes(chosen);
+  }
+}
+for (const form of document.querySelectorAll("form")) {
+  if (!form.querySelector("[data-methods]")) continue;
+  showFieldsOfMethod(form);
+  form.addEventListener("change", () => showFieldsOfMethod(form));
+}
+
+// A key file that is dropped or chosen is read here; it can be pasted, too.
+for (const area of document.querySelectorAll("[data-drop]")) {
+  const text = area.querySelector("textarea");
+  const read = async (file) => {
+    // A real one has 2.4 kB.
+    if (file && file.size < 65536) text.value = await file.text();
+  };
+  const input = area.querySelector("input[type=file]");
+  input.hidden = false;
+  input.addEventListener("change", () => read(input.files[0]));
+  area.addEventListener("dragover", (event) => event.preventDefault());
+  area.addEventListener("drop", (event) => {
+    event.preventDefault();
+    read(event.dataTransfer.files[0]);
+  });
+}

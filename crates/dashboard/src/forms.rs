@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use landfall_model::{Code, Error};
+use landfall_model::{Code, Error, vault::Plain};
 use std::collections::BTreeMap;
 
 /// A form sent by a signed-in person from one of our pages.
@@ -50,6 +50,12 @@ impl Fields {
 
     pub fn optional(&self, name: &str) -> Option<String> {
         Some(self.text(name)).filter(|value| !value.is_empty())
+    }
+
+    /// A secret that was typed, or nothing. Spaces and line breaks around it came
+    /// from copying.
+    pub fn secret(&self, name: &str) -> Option<Plain> {
+        self.optional(name).map(Plain::from)
     }
 
     pub fn all(&self, name: &str) -> &[String] {

@@ -23,9 +23,16 @@ use tower_http::set_header::SetResponseHeaderLayer;
 /// What the pages need besides the use cases.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether people reach the pages by https: then cookies never travel in
-    /// the clear.
-    pub https: bool,
+    /// How people, and a cloud's page that sends them back, reach the pages:
+    /// `https://landfall.example.com`.
+    pub public_url: String,
+}
+
+impl Options {
+    /// Then cookies never travel in the clear.
+    fn https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
 }
 
 pub(crate) struct Pages {

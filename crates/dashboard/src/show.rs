@@ -100,6 +100,11 @@ pub fn minute(at: &Timestamp) -> String {
         .map_or_else(|| text.clone(), |minute| minute.replace('T', " "))
 }
 
+pub fn day(at: &Timestamp) -> String {
+    let text = at.to_rfc3339();
+    text.get(..10).map_or_else(|| text.clone(), str::to_owned)
+}
+
 pub fn second(at: &Timestamp) -> String {
     let text = at.to_rfc3339();
     text.get(11..19).map_or_else(|| text.clone(), str::to_owned)

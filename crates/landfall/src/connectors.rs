@@ -7,6 +7,7 @@ use landfall_azure::AzureConnector;
 use landfall_gcp::GcpConnector;
 use landfall_model::{
     connection::Method, connector::Connector, entropy::SystemEntropy, issuer::Issuer,
+    secret::Secrets,
 };
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub async fn all(
     config: &Config,
     issuer: Arc<dyn Issuer>,
+    secrets: Arc<dyn Secrets>,
 ) -> anyhow::Result<Vec<Arc<dyn Connector>>> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let aws = &config.clouds.aws;
@@ -32,14 +34,23 @@ pub async fn all(
         entropy.clone(),
     )
     .context("cannot use [clouds.gcp]")?;
-    let azure =
-        AzureConnector::workload_identity(config.clouds.azure.clone(), issuer, clock, entropy)
+    let azure = &config.clouds.azure;
+    let federated = AzureConnector::workload_identity(
+        azure.clone(),
+        issuer.clone(),
+        clock.clone(),
+        entropy.clone(),
+    )
+    .context("cannot use [clouds.azure]")?;
+    let by_secret =
+        AzureConnector::client_secret(azure.clone(), secrets, Some(issuer), clock, entropy)
             .context("cannot use [clouds.azure]")?;
     Ok(vec![
         Arc::new(by_principal),
         Arc::new(keyless),
         Arc::new(google),
-        Arc::new(azure),
+        Arc::new(federated),
+        Arc::new(by_secret),
     ])
 }
 

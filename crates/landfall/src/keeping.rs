@@ -9,7 +9,13 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use landfall_issuer::{IssuerUrl, KeyIssuer, Step, Witness};
 use landfall_model::{
-    Clock, Entropy, entropy::SystemEntropy, issuer::DISCOVERY_PATH, store::Store, vault::Vault,
+    Clock, Entropy,
+    entropy::SystemEntropy,
+    id::{OrganizationId, SecretId},
+    issuer::DISCOVERY_PATH,
+    secret::{Secrets, SecretsError},
+    store::Store,
+    vault::{Plain, Vault},
 };
 use landfall_vault::{CommandKeys, EnvKeys, Envelope, FileKeys, MasterKeys, Missing, check};
 use secrecy::ExposeSecret;
@@ -88,6 +94,34 @@ fn keys(
     let path = file.unwrap_or_else(|| data_dir.join(KEY_FILE));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Arc::new(FileKeys::new(path, missing, clock, entropy)))
+}
+
+/// What connectors open the secrets of their connections with.
+pub fn secrets(store: Arc<dyn Store>, vault: Arc<dyn Vault>) -> Arc<dyn Secrets> {
+    Arc::new(Kept { store, vault })
+}
+
+struct Kept {
+    store: Arc<dyn Store>,
+    vault: Arc<dyn Vault>,
+}
+
+#[async_trait]
+impl Secrets for Kept {
+    async fn open(
+        &self,
+        organization: &OrganizationId,
+        id: &SecretId,
+    ) -> Result<Plain, SecretsError> {
+        let stored = self.store.secret(organization, id).await;
+        let secret = stored
+            .map_err(SecretsError::Store)?
+            .ok_or_else(|| SecretsError::Missing { id: id.clone() })?;
+        self.vault
+            .open(&secret.record(), &secret.sealed)
+            .await
+            .map_err(SecretsError::Vault)
+    }
 }
 
 pub fn issuer(

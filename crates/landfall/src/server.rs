@@ -5,7 +5,8 @@ use anyhow::Context as _;
 use axum::Router;
 use landfall_app::{App, Parts, Settings, organizations, worker};
 use landfall_issuer::KeyIssuer;
-use landfall_model::{connector::Connector, entropy::SystemEntropy, store::Store};
+use landfall_model::{connector::Connector, entropy::SystemEntropy, store::Store, vault::Vault};
+use landfall_vault::Missing;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     net::SocketAddr,
@@ -56,12 +57,21 @@ pub async fn app(
     connectors: Vec<Arc<dyn Connector>>,
 ) -> anyhow::Result<Arc<App>> {
     let store = keeping::store(config, data_dir).await?;
-    Ok(app_on(config, store, connectors))
+    // What is done beside a server seals nothing.
+    let missing = Missing::Make(store.clone());
+    let vault = keeping::unchecked_vault(config, data_dir, missing)?;
+    Ok(app_on(config, store, Arc::new(vault), connectors))
 }
 
-fn app_on(config: &Config, store: Arc<dyn Store>, connectors: Vec<Arc<dyn Connector>>) -> Arc<App> {
+fn app_on(
+    config: &Config,
+    store: Arc<dyn Store>,
+    vault: Arc<dyn Vault>,
+    connectors: Vec<Arc<dyn Connector>>,
+) -> Arc<App> {
     App::new(Parts {
         store,
+        vault,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         connectors,
@@ -73,9 +83,10 @@ fn app_on(config: &Config, store: Arc<dyn Store>, connectors: Vec<Arc<dyn Connec
 pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
     let store = keeping::store(config, data_dir).await?;
     let vault = keeping::vault(config, data_dir, &store).await?;
-    let issuer = keeping::issuer(config, store.clone(), vault)?;
-    let connectors = connectors::all(config, issuer.clone()).await?;
-    let app = app_on(config, store, connectors.clone());
+    let issuer = keeping::issuer(config, store.clone(), vault.clone())?;
+    let secrets = keeping::secrets(store.clone(), vault.clone());
+    let connectors = connectors::all(config, issuer.clone(), secrets).await?;
+    let app = app_on(config, store, vault, connectors.clone());
 
     let listener = TcpListener::bind(config.listen)
         .await
@@ -112,7 +123,7 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
 
 fn router(app: &Arc<App>, issuer: &Arc<KeyIssuer>, config: &Config) -> Router {
     let options = landfall_dashboard::Options {
-        https: config.public_url().starts_with("https://"),
+        public_url: config.public_url(),
     };
     landfall_api::router(app.clone())
         .merge(landfall_api::issuer_router(issuer.clone()))
@@ -145,6 +156,7 @@ fn settings(config: &Config) -> Settings {
     settings.worker.runs = config.engine.workers;
     settings.detection.shortest = settings.detection.shortest.mul_f64(scale);
     settings.detection.propagating = settings.detection.propagating.mul_f64(scale);
+    settings.rotation.pause = settings.rotation.pause.mul_f64(scale);
     let engine = &mut settings.engine;
     engine.poll.scale = scale;
     // Not below what a loopback cloud under load needs to recover in.

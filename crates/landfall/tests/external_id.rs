@@ -79,6 +79,8 @@ fn both_roles_refuse_a_missing_and_a_wrong_external_id() {
         with_reaper: true,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending { since: never },
         created_at: never,
         updated_at: never,

@@ -184,6 +184,13 @@ pub struct Connection {
     /// digest later means that somebody edited them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_digest: Option<crate::digest::Digest>,
+    /// What was granted is so much that two keys mean nothing: the provisioner
+    /// could give itself the rest.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub too_broad: bool,
+    /// When the checks were last run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Timestamp>,
     pub state: State,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -237,8 +244,54 @@ pub enum RotationStep {
         /// How often in a row it worked.
         worked: u32,
     },
-    /// The new one is in use; the old one is taken away from the application.
+    /// The new one is in use; the old one is taken away in the cloud.
     Removing { key_id: String },
+    /// The one in use stays.
+    GaveUp { reason: String },
+}
+
+impl Rotation {
+    /// Whether something is still to be done.
+    pub const fn is_open(&self) -> bool {
+        !matches!(self.step, RotationStep::GaveUp { .. })
+    }
+}
+
+/// How soon a secret ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SecretExpiry)]
+pub struct Expiry {
+    pub at: Timestamp,
+    /// Whole days, rounded down; negative once it is over.
+    pub days_left: i64,
+    /// The smallest of [`Expiry::WARNINGS`] that is reached; 0 once it is over;
+    /// absent while there is nothing to warn of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning_days: Option<u16>,
+}
+
+impl Expiry {
+    /// So many days before the end people are warned, each time more urgently.
+    pub const WARNINGS: [u16; 5] = [1, 7, 14, 30, 60];
+
+    pub fn of(at: Timestamp, now: Timestamp) -> Self {
+        const DAY: i64 = 24 * 3600 * 1000;
+        let left = at.millis_since(now);
+        let reached = |days: &u16| left <= i64::from(*days) * DAY;
+        Self {
+            at,
+            days_left: left.div_euclid(DAY),
+            warning_days: if left <= 0 {
+                Some(0)
+            } else {
+                Self::WARNINGS.into_iter().find(reached)
+            },
+        }
+    }
+
+    pub const fn is_over(&self) -> bool {
+        matches!(self.warning_days, Some(0))
+    }
 }
 
 impl Connection {
@@ -249,6 +302,12 @@ impl Connection {
             target: migration.target.clone(),
             ..self.clone()
         })
+    }
+
+    /// When the secret that is in use ends, where that is known.
+    pub fn expiry(&self, now: Timestamp) -> Option<Expiry> {
+        let at = self.target.secret_expires_at()?;
+        Some(Expiry::of(at, now))
     }
 
     pub const fn cloud(&self) -> Cloud {
@@ -349,16 +408,26 @@ impl Connection {
                 facts
             }
         };
-        facts.push((
-            "Two keys",
-            if self.with_reaper {
-                "yes"
-            } else {
-                "the reaper was left out: Landfall prints what to delete by hand"
-            }
-            .to_owned(),
-        ));
+        facts.push(("Two keys", self.two_keys_in_words().to_owned()));
         facts
+    }
+
+    /// Whether two different identities are needed to destroy anything, in a
+    /// word.
+    pub const fn two_keys(&self) -> &'static str {
+        match (self.too_broad, self.with_reaper) {
+            (true, _) => "no",
+            (false, true) => "yes",
+            (false, false) => "no reaper",
+        }
+    }
+
+    pub const fn two_keys_in_words(&self) -> &'static str {
+        match (self.too_broad, self.with_reaper) {
+            (true, _) => "no: what was granted lets the provisioner give itself anything",
+            (false, true) => "yes",
+            (false, false) => "the reaper was left out: Landfall prints what to delete by hand",
+        }
     }
 
     /// What only the setup knows and a person has to enter: the API's field and
@@ -447,6 +516,9 @@ pub struct View {
     /// When Landfall looks at the account again by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_look_at: Option<Timestamp>,
+    /// Of a method whose secret ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Expiry>,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -511,6 +583,30 @@ mod tests {
                 .revoked(at(1), String::new())
                 .is_err()
         );
+    }
+
+    #[test]
+    fn the_warnings_of_a_secret_that_ends_grow_more_urgent() {
+        const HOUR: i64 = 3600 * 1000;
+        let end = at(1_000 * 24 * HOUR);
+        let warned = |hours: i64| Expiry::of(end, end.plus_millis(-hours * HOUR)).warning_days;
+        for (hours, days) in [
+            (61 * 24, None),
+            (60 * 24, Some(60)),
+            (31 * 24, Some(60)),
+            (30 * 24, Some(30)),
+            (14 * 24, Some(14)),
+            (8 * 24, Some(14)),
+            (7 * 24, Some(7)),
+            (24, Some(1)),
+            (1, Some(1)),
+            (0, Some(0)),
+            (-24, Some(0)),
+        ] {
+            assert_eq!(warned(hours), days, "{hours} hours before");
+        }
+        assert_eq!(Expiry::of(end, end.plus_millis(-30 * HOUR)).days_left, 1);
+        assert_eq!(Expiry::of(end, end.plus_millis(HOUR)).days_left, -1);
     }
 
     #[test]

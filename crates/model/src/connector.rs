@@ -59,6 +59,9 @@ pub struct Verification {
     pub grant_version: Option<u32>,
     /// Digest of the grant as it is in the account, when it could be read.
     pub grant_digest: Option<crate::digest::Digest>,
+    /// What was granted lets the provisioner give itself anything: two keys mean
+    /// nothing.
+    pub too_broad: bool,
     /// Of a method with a secret: the one in use as the cloud lists it, where
     /// we may look and can tell it from others.
     pub secret: Option<HeldSecret>,

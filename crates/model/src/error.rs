@@ -68,6 +68,8 @@ codes! {
     ConnectionPartitionUnknown = "connection-partition-unknown", 422, "Landfall does not know that partition";
     ConnectionRegionUnknown = "connection-region-unknown", 422, "That region does not exist or is not enabled";
     ConnectionMethodUnavailable = "connection-method-unavailable", 422, "The operator has not set up this method";
+    ConnectionSecretMalformed = "connection-secret-malformed", 422, "That is not the key or secret that this method needs";
+    ConnectionConsentRefused = "connection-consent-refused", 422, "The approval on the cloud's page did not count";
     ConnectionExternalIdRefused = "connection-external-id-refused", 422, "Landfall makes the external id itself";
     ConnectionDuplicate = "connection-duplicate", 409, "This organization is already connected to that account";
     ConnectionNotConnected = "connection-not-connected", 409, "The connection is not connected";

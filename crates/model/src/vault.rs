@@ -56,6 +56,14 @@ impl From<String> for Plain {
     }
 }
 
+/// What a client sends is written only: it is read into this and nothing reads
+/// it back out.
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
 impl std::fmt::Debug for Plain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Not even the length: it tells a password from a key.

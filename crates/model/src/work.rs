@@ -24,6 +24,8 @@ pub enum Job {
     Verify { connection_id: ConnectionId },
     /// Look whether the way that a connection moves to is granted.
     Migrate { connection_id: ConnectionId },
+    /// Take the next step of replacing a connection's secret.
+    Rotate { connection_id: ConnectionId },
 }
 
 impl Job {
@@ -34,6 +36,7 @@ impl Job {
             Self::Detect { .. } => "detect",
             Self::Verify { .. } => "verify",
             Self::Migrate { .. } => "migrate",
+            Self::Rotate { .. } => "rotate",
         }
     }
 
@@ -44,7 +47,8 @@ impl Job {
             Self::Destruction { destruction_id, .. } => destruction_id.as_str(),
             Self::Detect { connection_id }
             | Self::Verify { connection_id }
-            | Self::Migrate { connection_id } => connection_id.as_str(),
+            | Self::Migrate { connection_id }
+            | Self::Rotate { connection_id } => connection_id.as_str(),
         };
         format!("{}/{subject}", self.kind())
     }

@@ -101,6 +101,8 @@ fn connection(options: &Options) -> Result<Connection, String> {
         with_reaper: options.with_reaper,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending { since: never },
         created_at: never,
         updated_at: never,

@@ -41,6 +41,7 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         ))
         .routes(routes!(connections::regions::handle))
         .routes(routes!(connections::remaining::handle))
+        .routes(routes!(connections::rotate::handle))
         .routes(routes!(connections::stream::handle))
         .routes(routes!(connections::template::handle))
         .routes(routes!(connections::verify::handle))

@@ -59,6 +59,7 @@ const RULES: &[(&str, Role, Elsewhere)] = {
         ("GET /api/v1/connections/{id}/stream", Viewer, NotFound),
         ("POST /api/v1/connections/{id}/migration", Admin, NotFound),
         ("DELETE /api/v1/connections/{id}/migration", Admin, NotFound),
+        ("POST /api/v1/connections/{id}/rotation", Admin, NotFound),
         ("POST /api/v1/connections/{id}/disconnect", Admin, NotFound),
         ("GET /api/v1/applications", Viewer, Theirs),
         ("POST /api/v1/applications", Member, Theirs),
@@ -256,6 +257,7 @@ impl Stage {
             "PATCH /api/v1/members/{id}" => name,
             "POST /api/v1/connections" => json!({ "name": "b", "account_id": "210987654321" }),
             "POST /api/v1/connections/{id}/migration" => json!({ "method": "oidc" }),
+            "POST /api/v1/connections/{id}/rotation" => json!({}),
             "PATCH /api/v1/connections/{id}" => name,
             "POST /api/v1/applications" | "POST /api/v1/tokens" => name,
             "POST /api/v1/environments" => json!({
@@ -312,6 +314,7 @@ const REFUSED: &[(&str, &str)] = &[
         "DELETE /api/v1/connections/{id}/migration",
         "connection-state",
     ),
+    ("POST /api/v1/connections/{id}/rotation", "connection-state"),
 ];
 
 #[tokio::test]

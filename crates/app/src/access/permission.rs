@@ -36,6 +36,7 @@ permissions! {
     ConnectionVerify = "connection.verify", Member;
     ConnectionCreate = "connection.create", Admin;
     ConnectionChange = "connection.change", Admin;
+    ConnectionRotate = "connection.rotate", Admin;
     ConnectionDisconnect = "connection.disconnect", Admin;
 
     ApplicationRead = "application.read", Viewer;
@@ -77,6 +78,7 @@ mod tests {
             Permission::RetainedDestroy,
             Permission::RetainedForget,
             Permission::ConnectionCreate,
+            Permission::ConnectionRotate,
             Permission::ConnectionDisconnect,
             Permission::TokenCreate,
             Permission::MemberChange,

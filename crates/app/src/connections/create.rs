@@ -1,13 +1,14 @@
-use super::{is_open, refuse_taken_name, regions, target};
+use super::{is_open, refuse_taken_name, regions, secrets::Entered, target};
 use crate::{Actor, App, Permission, audit, cloud, failed, members::limit_reached, names};
 use landfall_model::{
     Code, Error,
-    connection::{Connection, State},
+    connection::{Connection, State, Target},
     connector::Availability,
     error::Result,
     grant::GrantGuide,
     id::{ConnectionId, WorkId},
     store::Write,
+    vault::Plain,
     work::{Job, NewWork},
 };
 use serde::{Deserialize, Serialize};
@@ -46,9 +47,24 @@ pub struct New {
     /// Azure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
-    /// Azure, `workload-identity`: the setup prints it; it can be said later.
+    /// Azure: of the application. With `workload-identity` the setup prints it,
+    /// and it can be said later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// Google Cloud, `service-account-key`: the text of the JSON key file.
+    /// Written only: it is sealed, and no answer has it.
+    #[serde(default, skip_serializing)]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    pub service_account_key: Option<Plain>,
+    /// Azure, `client-secret`: its value. Written only: it is sealed, and no
+    /// answer has it.
+    #[serde(default, skip_serializing)]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    pub client_secret: Option<Plain>,
+    /// Azure, `client-secret`: the day on which it ends (`2027-05-01`), where
+    /// Landfall may not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_expires_at: Option<String>,
     /// The regions you want to use; they can be chosen after connecting.
     #[serde(default)]
     pub regions: Vec<String>,
@@ -75,7 +91,7 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
     let target = target::named(&new);
     let work = async {
         app.limits.new_connection(actor.organization_id())?;
-        let connection = checked(app, &new, actor)?;
+        let (mut connection, secret) = checked(app, &new, actor)?;
         let connector = app.connector(connection.method())?;
         if let Availability::Unavailable { reason, next_step } =
             cloud::availability(connector.as_ref()).await
@@ -94,6 +110,7 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
             .lock(format!("connections/{}", actor.organization_id()))
             .await;
         refuse_duplicate(app, actor, &connection).await?;
+        connection.target = prepared(app, &connection).await?;
         let detail = json!({
             "name": connection.name,
             "cloud": connection.cloud(),
@@ -102,7 +119,7 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
             "with_reaper": connection.with_reaper,
         });
         let now = app.now();
-        let writes = vec![
+        let mut writes = vec![
             Write::PutConnection(connection.clone()),
             audit::entry(
                 app,
@@ -123,13 +140,27 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
         // The guide first: a connection that nobody can be told how to grant
         // would only be in the way.
         let grant = super::grant::guide(app, &connection).await?;
+        if let Some(secret) = secret {
+            let owner = &connection.organization_id;
+            writes.push(secret.seal(app, owner, &connection.id).await?);
+        }
         app.commit("creating the connection", writes).await?;
         Ok(Created { connection, grant })
     };
     audit::attempt(app, actor, Permission::ConnectionCreate, &target, work).await
 }
 
-fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
+/// The target, once this server has made what it needs on its own side. What is
+/// left over when the rest fails is found again by the next try, and harms
+/// nobody: no customer trusts it.
+pub(super) async fn prepared(app: &App, connection: &Connection) -> Result<Target> {
+    let connector = app.connector(connection.method())?;
+    cloud::in_time(connector.prepare(connection))
+        .await
+        .map_err(|silence| silence.into_error("preparing this server's side"))
+}
+
+fn checked(app: &App, new: &New, actor: &Actor) -> Result<(Connection, Option<Entered>)> {
     names::display("name", &new.name)?;
     if new.external_id.is_some() {
         return Err(Error::new(
@@ -139,10 +170,10 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
         )
         .with_violation("external_id", "is made by the server", None));
     }
-    let target = target::parse(app, new)?;
+    let target::Parsed { target, secret } = target::parse(app, new)?;
     regions::check_form(&target, &new.regions)?;
     let now = app.now();
-    Ok(Connection {
+    let connection = Connection {
         id: ConnectionId::at(now, &*app.entropy),
         organization_id: actor.organization_id().clone(),
         name: new.name.clone(),
@@ -156,11 +187,14 @@ fn checked(app: &App, new: &New, actor: &Actor) -> Result<Connection> {
         with_reaper: new.with_reaper.unwrap_or(true),
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending { since: now },
         created_at: now,
         updated_at: now,
         version: 1,
-    })
+    };
+    Ok((connection, secret))
 }
 
 async fn refuse_duplicate(app: &App, actor: &Actor, connection: &Connection) -> Result<()> {

@@ -1,5 +1,5 @@
-use super::{find, is_open, not_now, update};
-use crate::{Actor, App, Permission, audit, environments, failed, rollouts};
+use super::{find, is_open, not_now, secrets, update};
+use crate::{Actor, App, Permission, audit, cloud, environments, failed, rollouts};
 use landfall_model::{
     Code, Error,
     connection::{Connection, Remaining},
@@ -30,16 +30,24 @@ pub async fn disconnect(app: &App, actor: &Actor, id: &ConnectionId) -> Result<D
         refuse_while_busy(app, &connection).await?;
         let remaining = remaining_of(app, &connection).await?;
         let count = remaining.len();
+        // Nothing is asked of the account any more: what opens it is forgotten
+        // in the same write.
+        let forgotten = secrets::forget(app, &connection, None).await?;
         let connection = update(app, actor.organization_id(), id, |mut connection| {
             let before = connection.state.clone();
             connection.state = before
                 .disconnected(app.now())
                 .map_err(|_| not_now(&connection, "disconnected"))?;
+            connection.migration = None;
+            connection.rotation = None;
             let detail = json!({ "scope": connection.scope(), "remaining": count });
-            let entry = audit::entry(app, actor, Permission::ConnectionDisconnect, id, detail);
-            Ok((connection, vec![entry]))
+            let mut writes = forgotten.clone();
+            let permission = Permission::ConnectionDisconnect;
+            writes.push(audit::entry(app, actor, permission, id, detail));
+            Ok((connection, writes))
         })
         .await?;
+        release(app, &connection).await;
         Ok(Disconnected {
             connection,
             remaining,
@@ -53,6 +61,17 @@ pub async fn disconnect(app: &App, actor: &Actor, id: &ConnectionId) -> Result<D
         work,
     )
     .await
+}
+
+/// What this server keeps on its own side for a connection is of no use any
+/// more. Best effort: it opens nothing, since nobody asks the account again.
+async fn release(app: &App, connection: &Connection) {
+    let Ok(connector) = app.connector(connection.method()) else {
+        return;
+    };
+    if let Err(silence) = cloud::in_time(connector.release(connection)).await {
+        tracing::warn!(connection = %connection.id, ?silence, "this server's side could not be given back");
+    }
 }
 
 /// Everything that Landfall made in the account and that is still there.

@@ -29,6 +29,13 @@ pub struct Offered {
     pub availability: Availability,
 }
 
+impl Offered {
+    /// True where no secret is stored.
+    pub fn is_keyless(&self) -> bool {
+        Method::parse(self.cloud, &self.method).is_none_or(Method::is_keyless)
+    }
+}
+
 pub async fn methods(app: &App, actor: &Actor) -> Result<Vec<Offered>> {
     audit::read(app, actor, Permission::ConnectionRead).await?;
     let mut offered = Vec::new();

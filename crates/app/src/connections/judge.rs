@@ -17,6 +17,10 @@ pub(super) fn judged(app: &App, mut connection: Connection, found: &Verification
     // A transition that the lifecycle refuses (it was disconnected meanwhile)
     // changes nothing.
     connection.state = state.unwrap_or(before);
+    connection.checked_at = Some(now);
+    if !found.refused {
+        connection.too_broad = found.too_broad;
+    }
     if !found.refused && found.grant_version.is_some() {
         let upgraded = connection.grant_version != found.grant_version;
         connection.grant_version = found.grant_version;
@@ -30,6 +34,18 @@ pub(super) fn judged(app: &App, mut connection: Connection, found: &Verification
     }
     if let State::Revoked { .. } = connection.state {
         connection.grant_digest = None;
+    }
+    if let (Some(held), Some(id)) = (&found.secret, connection.target.secret_id())
+        && held.in_use
+    {
+        // What the cloud says is better than what somebody typed.
+        let expires_at = held.expires_at.or(connection.target.secret_expires_at());
+        let id = id.clone();
+        let target = &connection.target;
+        connection.target = target.with_secret(&id, Some(&held.key_id), expires_at);
+    }
+    if found.left_behind_gone {
+        connection.left_behind = None;
     }
     connection
 }

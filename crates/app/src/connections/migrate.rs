@@ -1,7 +1,9 @@
 //! Moving a connection to another method, without an outage: the new way is
 //! granted and verified while the old one goes on, and then takes its place.
 
-use super::{Created, find, grant, not_now, schedule, target, update, verify};
+use super::{
+    Created, create::prepared, find, grant, not_now, schedule, secrets, target, update, verify,
+};
 use crate::{Actor, App, Permission, audit, cloud};
 use landfall_model::{
     Code, Error, Timestamp,
@@ -58,14 +60,16 @@ pub async fn migrate(app: &App, actor: &Actor, id: &ConnectionId, to: Move) -> R
                 next_step,
             ));
         }
+        let mut moving = connection.clone();
+        moving.target = target;
         let migration = Migration {
-            target,
+            target: prepared(app, &moving).await?,
             since: app.now(),
             waits_for: None,
         };
         // The guide first: a move that nobody can be told how to make would
         // only be in the way.
-        let mut moving = connection.clone();
+        moving.target = connection.target.clone();
         moving.migration = Some(migration.clone());
         let guide = grant::guide(app, &moving).await?;
         let detail = json!({
@@ -249,6 +253,9 @@ async fn take_over(
     migration: &Migration,
     run: CheckRun,
 ) -> Result<()> {
+    // A keyless connection stores no secret.
+    let kept = migration.target.secret_id();
+    let forgotten = secrets::forget(app, old, kept).await?;
     update(app, &old.organization_id, &old.id, |mut connection| {
         // Another move was begun meanwhile, or it was called off.
         let same = |current: &Migration| current.target == migration.target;
@@ -259,11 +266,16 @@ async fn take_over(
             "from": connection.method().to_string(),
             "to": migration.target.method().to_string(),
         });
+        if !connection.method().is_keyless() {
+            connection.left_behind = Some(connection.target.clone());
+        }
         connection.target = migration.target.clone();
         connection.migration = None;
+        connection.rotation = None;
         // What is granted now lets both in; the next check says what to trim.
         connection.grant_digest = None;
-        let writes = vec![
+        let mut writes = forgotten.clone();
+        writes.extend([
             Write::InsertCheckRun(run.clone()),
             audit::system_entry(
                 app,
@@ -273,7 +285,7 @@ async fn take_over(
                 detail,
             ),
             schedule::verify_now(app, &connection, Trigger::Change),
-        ];
+        ]);
         Ok((connection, writes))
     })
     .await?;

@@ -1,5 +1,6 @@
 //! Connecting accounts: the grant, looking for it, verifying it, ending it.
 
+mod consent;
 mod create;
 mod detect;
 mod disconnect;
@@ -7,20 +8,25 @@ mod grant;
 mod judge;
 mod migrate;
 mod regions;
+mod rotate;
 mod schedule;
+mod secrets;
 mod target;
 mod verify;
 
+pub use consent::{Callback, consent, consented};
 pub use create::{Created, New, create};
 pub use disconnect::{Disconnected, disconnect, remaining};
 pub use grant::{Offered, grant, methods, template};
 pub use migrate::{Move, migrate, stay};
 pub(crate) use regions::for_environment;
 pub use regions::regions;
+pub use rotate::{Rotate, rotate};
 pub use verify::verify;
 
 pub(crate) use detect::{Next, look};
 pub(crate) use migrate::look_at_migration;
+pub(crate) use rotate::take_rotation_step;
 pub(crate) use schedule::{Triggers, after_failure, ensure_looked_after};
 pub(crate) use verify::{ensure_fresh, scheduled_run};
 
@@ -69,6 +75,7 @@ pub async fn show(app: &App, actor: &Actor, id: &ConnectionId) -> Result<View> {
         None => None,
     };
     Ok(View {
+        expiry: connection.expiry(app.now()),
         connection,
         next_look_at,
     })

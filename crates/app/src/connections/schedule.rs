@@ -1,6 +1,6 @@
 //! When Landfall looks at an account by itself.
 
-use super::{find, is_open, migrate};
+use super::{find, is_open, migrate, rotate};
 use crate::{App, failed};
 use landfall_model::{
     Timestamp,
@@ -121,7 +121,10 @@ pub(crate) async fn ensure_looked_after(app: &App) -> Result<()> {
                 .migration
                 .as_ref()
                 .map(|_| (migrate::job(connection), app.now()));
-            for (job, run_at) in due(app, connection).into_iter().chain(moving) {
+            let rotating = connection.rotation.as_ref().filter(|one| one.is_open());
+            let rotating = rotating.map(|_| (rotate::job(connection), app.now()));
+            let all = due(app, connection).into_iter();
+            for (job, run_at) in all.chain(moving).chain(rotating) {
                 let queued = app.store.scheduled(&job).await.map_err(failed(operation))?;
                 if queued.is_none() {
                     let work = enqueue(app, connection, job, run_at);

@@ -1,6 +1,9 @@
 //! From what a client typed to what a connection reaches.
 
-use super::{Change, Move, New};
+use super::{
+    Change, Move, New,
+    secrets::{self, Entered},
+};
 use crate::App;
 use landfall_model::{
     Code, Error,
@@ -38,7 +41,22 @@ pub(super) fn named(new: &New) -> String {
         .to_owned()
 }
 
-pub(super) fn parse(app: &App, new: &New) -> Result<Target> {
+/// What a client wants to connect, with the secret that it entrusts.
+pub(super) struct Parsed {
+    pub(super) target: Target,
+    pub(super) secret: Option<Entered>,
+}
+
+impl From<Target> for Parsed {
+    fn from(target: Target) -> Self {
+        Self {
+            target,
+            secret: None,
+        }
+    }
+}
+
+pub(super) fn parse(app: &App, new: &New) -> Result<Parsed> {
     let cloud = match new.cloud.as_deref() {
         None => Cloud::Aws,
         Some(text) => Cloud::parse(text).ok_or_else(|| {
@@ -52,37 +70,127 @@ pub(super) fn parse(app: &App, new: &New) -> Result<Target> {
     };
     let method = method(app, cloud, new.method.as_deref())?;
     refuse_others_fields(cloud, new)?;
+    refuse_secrets_of_keyless(method, new)?;
     Ok(match method {
-        Method::AssumeRole => aws(new, AwsAccess::AssumeRole)?,
-        Method::Oidc => aws(new, AwsAccess::Oidc)?,
-        Method::GcpWorkloadIdentity => Target::Gcp(Gcp {
-            project_id: project_id(new.project_id.as_deref())?,
-            parent: None,
-            access: GcpAccess::WorkloadIdentity {
-                project_number: new
-                    .project_number
-                    .as_deref()
-                    .map(project_number)
-                    .transpose()?,
-            },
-        }),
-        Method::AzureWorkloadIdentity => Target::Azure(Azure {
-            tenant_id: guid("tenant_id", new.tenant_id.as_deref())?,
-            subscription_id: guid("subscription_id", new.subscription_id.as_deref())?,
-            management_group: None,
-            access: AzureAccess::WorkloadIdentity {
-                client_id: new
-                    .client_id
-                    .as_deref()
-                    .map(|text| guid("client_id", Some(text)))
-                    .transpose()?,
-            },
-        }),
-        Method::Impersonation
-        | Method::ServiceAccountKey
-        | Method::AdminConsent
-        | Method::ClientSecret => return Err(unavailable(app, cloud)),
+        Method::AssumeRole => aws(new, AwsAccess::AssumeRole)?.into(),
+        Method::Oidc => aws(new, AwsAccess::Oidc)?.into(),
+        Method::GcpWorkloadIdentity => {
+            let number = new.project_number.as_deref();
+            let access = GcpAccess::WorkloadIdentity {
+                project_number: number.map(project_number).transpose()?,
+            };
+            gcp(project_id(new.project_id.as_deref())?, access).into()
+        }
+        Method::Impersonation => {
+            let access = GcpAccess::Impersonation {
+                service_account: None,
+            };
+            gcp(project_id(new.project_id.as_deref())?, access).into()
+        }
+        Method::ServiceAccountKey => {
+            // The file says it, too.
+            let text = new.project_id.as_deref();
+            let expected = text.map(|text| project_id(Some(text))).transpose()?;
+            let file = new.service_account_key.as_ref();
+            let (key, secret) = secrets::service_account_key(app, file, expected.as_ref())?;
+            let access = GcpAccess::ServiceAccountKey {
+                service_account: key.service_account,
+                key_id: key.key_id,
+                secret_id: secret.id.clone(),
+            };
+            Parsed {
+                target: gcp(key.project_id, access),
+                secret: Some(secret),
+            }
+        }
+        Method::AzureWorkloadIdentity => {
+            let access = AzureAccess::WorkloadIdentity {
+                client_id: optional_client_id(new.client_id.as_deref())?,
+            };
+            azure(new, access)?.into()
+        }
+        Method::AdminConsent => azure(new, not_consented())?.into(),
+        Method::ClientSecret => {
+            let client_id = guid("client_id", new.client_id.as_deref())?;
+            let text = new.client_secret.as_ref();
+            let secret = secrets::client_secret(app, text, new.secret_expires_at.as_deref())?;
+            let access = AzureAccess::ClientSecret {
+                client_id,
+                secret_id: secret.id.clone(),
+                secret_key_id: None,
+                secret_expires_at: secret.expires_at,
+            };
+            Parsed {
+                target: azure(new, access)?,
+                secret: Some(secret),
+            }
+        }
     })
+}
+
+fn gcp(project_id: landfall_model::connection::ProjectId, access: GcpAccess) -> Target {
+    Target::Gcp(Gcp {
+        project_id,
+        parent: None,
+        access,
+    })
+}
+
+fn azure(new: &New, access: AzureAccess) -> Result<Target> {
+    Ok(Target::Azure(Azure {
+        tenant_id: guid("tenant_id", new.tenant_id.as_deref())?,
+        subscription_id: guid("subscription_id", new.subscription_id.as_deref())?,
+        management_group: None,
+        access,
+    }))
+}
+
+fn optional_client_id(text: Option<&str>) -> Result<Option<landfall_model::connection::Guid>> {
+    text.map(|text| guid("client_id", Some(text))).transpose()
+}
+
+const fn not_consented() -> AzureAccess {
+    AzureAccess::AdminConsent {
+        client_id: None,
+        asked: None,
+        approved_at: None,
+    }
+}
+
+/// A secret that nobody needs is not stored: it could only be stolen.
+fn refuse_secrets_of_keyless(method: Method, new: &New) -> Result<()> {
+    let given = [
+        (
+            Method::ServiceAccountKey,
+            "service_account_key",
+            new.service_account_key.is_some(),
+        ),
+        (
+            Method::ClientSecret,
+            "client_secret",
+            new.client_secret.is_some(),
+        ),
+        (
+            Method::ClientSecret,
+            "secret_expires_at",
+            new.secret_expires_at.is_some(),
+        ),
+    ];
+    match given
+        .into_iter()
+        .find(|(of, _, given)| *given && *of != method)
+    {
+        None => Ok(()),
+        Some((of, field, _)) => Err(Error::new(
+            Code::RequestMalformed,
+            format!("the method '{}' takes no '{field}'", method.as_str()),
+            format!(
+                "leave it out, or choose the method '{}'; what was sent is not stored",
+                of.as_str()
+            ),
+        )
+        .with_violation(field, "does not belong to this method", None)),
+    }
 }
 
 /// The same scope by another method.
@@ -97,26 +205,41 @@ pub(super) fn moved(app: &App, from: &Target, to: &Move) -> Result<Target> {
             },
             ..aws.clone()
         })),
-        (Target::Gcp(gcp), Method::GcpWorkloadIdentity) => Ok(Target::Gcp(Gcp {
-            access: GcpAccess::WorkloadIdentity {
-                project_number: to
-                    .project_number
-                    .as_deref()
-                    .map(project_number)
-                    .transpose()?,
-            },
-            ..gcp.clone()
-        })),
-        (Target::Azure(azure), Method::AzureWorkloadIdentity) => Ok(Target::Azure(Azure {
-            access: AzureAccess::WorkloadIdentity {
-                client_id: to
-                    .client_id
-                    .as_deref()
-                    .map(|text| guid("client_id", Some(text)))
-                    .transpose()?,
-            },
-            ..azure.clone()
-        })),
+        (Target::Gcp(from), Method::GcpWorkloadIdentity | Method::Impersonation) => {
+            let number = to.project_number.as_deref();
+            let access = if wanted == Method::Impersonation {
+                GcpAccess::Impersonation {
+                    service_account: None,
+                }
+            } else {
+                GcpAccess::WorkloadIdentity {
+                    project_number: number.map(project_number).transpose()?,
+                }
+            };
+            Ok(Target::Gcp(Gcp {
+                access,
+                ..from.clone()
+            }))
+        }
+        (Target::Azure(from), Method::AzureWorkloadIdentity | Method::AdminConsent) => {
+            let access = if wanted == Method::AdminConsent {
+                not_consented()
+            } else {
+                AzureAccess::WorkloadIdentity {
+                    client_id: optional_client_id(to.client_id.as_deref())?,
+                }
+            };
+            Ok(Target::Azure(Azure {
+                access,
+                ..from.clone()
+            }))
+        }
+        (_, Method::ServiceAccountKey | Method::ClientSecret) => Err(Error::new(
+            Code::ConnectionMethodUnavailable,
+            "a connection does not move to a method with a secret",
+            "make another connection with that method, or move to a keyless one",
+        )
+        .with_violation("method", "needs a secret", None)),
         (from, _) => Err(unavailable(app, from.cloud())),
     }
 }
@@ -229,6 +352,17 @@ fn refuse_others_fields(cloud: Cloud, new: &New) -> Result<()> {
             new.subscription_id.is_some(),
         ),
         (Cloud::Azure, "client_id", new.client_id.is_some()),
+        (
+            Cloud::Gcp,
+            "service_account_key",
+            new.service_account_key.is_some(),
+        ),
+        (Cloud::Azure, "client_secret", new.client_secret.is_some()),
+        (
+            Cloud::Azure,
+            "secret_expires_at",
+            new.secret_expires_at.is_some(),
+        ),
     ];
     match given
         .into_iter()

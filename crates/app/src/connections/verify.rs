@@ -1,4 +1,4 @@
-use super::{find, grant, is_open, judge::judged, not_now, schedule, update};
+use super::{find, grant, is_open, judge::judged, not_now, rotate, schedule, update};
 use crate::{Actor, App, Permission, audit, failed, hub::Notice};
 use landfall_model::{
     Timestamp,
@@ -146,7 +146,8 @@ pub(super) async fn run(
         &connection.id,
         |current| {
             let mut writes = vec![Write::InsertCheckRun(run.clone())];
-            let next = judged(app, current.clone(), &verification);
+            let mut next = judged(app, current.clone(), &verification);
+            writes.extend(rotate::due(app, &mut next, &verification));
             if current.state.as_str() != next.state.as_str() {
                 writes.extend(on_transition(app, &current, &next));
             }
@@ -164,10 +165,26 @@ pub(super) async fn run(
         },
     )
     .await?;
+    warn_of_expiry(app, &updated);
     if updated.state.can_provision() {
         app.engine.breakers().reset(&updated.id);
     }
     Ok(run)
+}
+
+/// For operators, who see the log and no page.
+fn warn_of_expiry(app: &App, connection: &Connection) {
+    let Some(expiry) = connection.expiry(app.now()) else {
+        return;
+    };
+    if expiry.warning_days.is_some() {
+        tracing::warn!(
+            connection = %connection.id,
+            expires_at = %expiry.at,
+            days_left = expiry.days_left,
+            "the secret of a connection ends"
+        );
+    }
 }
 
 pub(super) fn deadline(app: &App, now: Timestamp) -> Timestamp {

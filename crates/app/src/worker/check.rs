@@ -28,6 +28,11 @@ pub(super) async fn migrate(app: &App, lease: &Lease, id: &ConnectionId) -> Resu
     until_done(app, lease, look).await
 }
 
+pub(super) async fn rotate(app: &App, lease: &Lease, id: &ConnectionId) -> Result<()> {
+    let step = connections::take_rotation_step(app, &lease.organization_id, id);
+    until_done(app, lease, step).await
+}
+
 /// `run` says when it is due again, if ever.
 async fn until_done(
     app: &App,

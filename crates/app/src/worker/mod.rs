@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 /// What takes minutes must not make what takes seconds wait, so each has
 /// claimers of its own.
 const RUNS: &[&str] = &["rollout", "destruction"];
-const CHECKS: &[&str] = &["detect", "verify", "migrate"];
+const CHECKS: &[&str] = &["detect", "verify", "migrate", "rotate"];
 
 /// How often what grew is swept, and how often the schedule is checked.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -149,6 +149,7 @@ async fn work(app: &App, lease: Lease) {
         Job::Detect { connection_id } => check::detect(app, &lease, connection_id).await,
         Job::Verify { connection_id } => check::verify(app, &lease, connection_id).await,
         Job::Migrate { connection_id } => check::migrate(app, &lease, connection_id).await,
+        Job::Rotate { connection_id } => check::rotate(app, &lease, connection_id).await,
     };
     if let Err(error) = ended {
         let cause = std::error::Error::source(&error).map(ToString::to_string);

@@ -5,6 +5,7 @@
 
 mod clock;
 mod cloud;
+pub mod entra;
 pub mod recording;
 
 pub use clock::{Hand, Seeded, Swift};
@@ -15,16 +16,19 @@ use landfall_app::{
     tokens,
 };
 use landfall_model::{
-    Clock,
+    Clock, Entropy,
     application::Application,
     connection::Connection,
     connector::Detection,
+    entropy::SystemEntropy,
     environment::{ApprovalPolicy, Kind, View},
     error::Code,
     member::{Member, Role},
     organization::Organization,
     store::Store,
+    vault::Vault,
 };
+use landfall_vault::{Envelope, FileKeys, Missing};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex};
 
@@ -122,6 +126,20 @@ impl World {
     }
 }
 
+/// The real vault, with its keys in the build's folder for temporary files.
+pub fn vault(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Arc<dyn Vault> {
+    let name = format!("vault-of-{}.key", std::process::id());
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let keys = FileKeys::new(
+        path,
+        Missing::Make(store.clone()),
+        clock.clone(),
+        entropy.clone(),
+    );
+    Arc::new(Envelope::new(Arc::new(keys), entropy))
+}
+
 pub async fn assemble(
     mut settings: Settings,
     clock: Arc<dyn Clock>,
@@ -133,6 +151,7 @@ pub async fn assemble(
         .unwrap();
     let cloud = Arc::new(FakeCloud::default());
     let app = App::new(Parts {
+        vault: vault(&store, &clock),
         store: store.clone(),
         clock,
         entropy: Arc::new(Seeded::default()),

@@ -6,12 +6,12 @@ use landfall_app::{
     retained, rollouts, sessions, tokens,
 };
 use landfall_model::{
-    Code,
+    Clock, Code,
     environment::{ApprovalPolicy, Kind},
     graph::Address,
     member::Role,
     resource::Resource,
-    store::Write,
+    store::{Store, Write},
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -31,7 +31,10 @@ async fn stage() -> Stage {
     let store = Arc::new(Recording::new(inner));
     let cloud = Arc::new(FakeCloud::default());
     cloud.verifies(vec![check("aws.account-matches")], false);
+    let store_port: Arc<dyn Store> = store.clone();
+    let clock: Arc<dyn Clock> = clock;
     let app = App::new(Parts {
+        vault: common::vault(&store_port, &clock),
         store: store.clone(),
         clock,
         entropy: Arc::new(Seeded::default()),

@@ -12,4 +12,5 @@ mod environments;
 mod organizations;
 mod plans;
 mod runs;
+mod secrets;
 mod silence;

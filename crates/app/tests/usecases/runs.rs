@@ -1,7 +1,8 @@
 //! Whole runs: use cases, worker, engine and store together.
 
 use crate::common::{
-    FakeCloud, Seeded, Swift, application, assemble, connected, environment, eventually, tenant,
+    self, FakeCloud, Seeded, Swift, application, assemble, connected, environment, eventually,
+    tenant,
 };
 use landfall_app::{
     App, Parts, Settings, audit, environments,
@@ -11,6 +12,7 @@ use landfall_app::{
     rollouts, worker,
 };
 use landfall_model::{
+    Clock,
     approval::Approver,
     driver::{Failure, FailureKind},
     environment::ApprovalPolicy,
@@ -256,7 +258,9 @@ async fn a_destruction_that_was_approved_before_a_long_outage_waits_for_the_acco
     shop.worker.await.unwrap();
     shop.clock.skip(Duration::from_secs(37 * 3600));
     let again = shop.cloud.count("reaper ");
+    let clock: Arc<dyn Clock> = shop.clock.clone();
     shop.app = App::new(Parts {
+        vault: common::vault(&shop.store, &clock),
         store: shop.store.clone(),
         clock: shop.clock.clone(),
         entropy: Arc::new(Seeded::default()),

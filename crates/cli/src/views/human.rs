@@ -6,7 +6,7 @@ use landfall_model::{
     application::Application,
     audit::{Actor, Entry},
     check::{Check, CheckRun, Outcome},
-    connection::{self, Connection},
+    connection::{self, Connection, RotationStep},
     connector::Region,
     driver::Failure,
     environment::{self, Environment},
@@ -85,19 +85,27 @@ pub fn connections(items: &[Connection]) -> String {
                 one.method().as_str().to_owned(),
                 one.scope().to_owned(),
                 connection_state(&one.state),
-                one.default_region.clone().unwrap_or_else(|| "-".into()),
-                if one.with_reaper { "yes" } else { "no reaper" }.to_owned(),
+                one.checked_at.map_or_else(|| "-".to_owned(), minute),
+                one.target
+                    .secret_expires_at()
+                    .map_or_else(|| "-".to_owned(), day),
+                one.two_keys().to_owned(),
                 one.id.to_string(),
             ]
         })
         .collect();
     table(
         &[
-            "name", "cloud", "method", "scope", "state", "region", "two keys", "id",
+            "name", "cloud", "method", "scope", "state", "checked", "ends", "two keys", "id",
         ],
         rows,
         "No connections yet. Connect an account: landfall connect aws --account <12 digits>",
     )
+}
+
+/// `2026-11-21`
+fn day(at: Timestamp) -> String {
+    at.to_rfc3339().chars().take(10).collect()
 }
 
 pub fn connection(one: &Connection) -> String {
@@ -131,6 +139,23 @@ pub fn connection(one: &Connection) -> String {
             let _ = writeln!(text, "  {:<19} {}", "failed", failed_checks.join(", "));
         }
         _ => {}
+    }
+    if let Some(rotation) = &one.rotation {
+        let doing = match &rotation.step {
+            RotationStep::Adding { .. } => "a new secret is being made",
+            RotationStep::Trying { .. } => "a new secret is being tried",
+            RotationStep::Removing { .. } => "in use; the old secret is being removed",
+            RotationStep::GaveUp { reason } => reason,
+        };
+        let _ = writeln!(text, "  {:<19} {doing}", "rotation");
+    }
+    if let Some(old) = &one.left_behind {
+        let key = old.secret_key_id().unwrap_or("the old one");
+        let _ = writeln!(
+            text,
+            "  {:<19} {key}: nobody needs it, delete it",
+            "old key"
+        );
     }
     text
 }

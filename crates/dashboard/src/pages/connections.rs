@@ -16,9 +16,12 @@ use axum::{
 };
 use landfall_app::{Permission, checks, connections};
 use landfall_model::{
-    Error,
+    Error, Timestamp,
     check::CheckRun,
-    connection::{Cloud, Connection, Remaining, State as Status, View},
+    connection::{
+        AzureAccess, Cloud, Connection, Expiry, Method, Remaining, RotationStep, State as Status,
+        Target, View,
+    },
     connector::{Availability, Region},
     error::Problem,
     grant::{GrantGuide, How},
@@ -35,8 +38,14 @@ pub fn routes() -> Router<Shared> {
         .route("/connections/{id}/disconnect", post(disconnect))
         .route("/connections/{id}/migrate", post(migrate))
         .route("/connections/{id}/stay", post(stay))
+        .route("/connections/{id}/rotate", post(rotate))
+        .route("/connections/{id}/consent", post(consent))
+        .route(CONSENTED, get(consented))
         .merge(live::routes::<Live>("/connections"))
 }
+
+/// Where Microsoft's page sends an administrator back to.
+const CONSENTED: &str = "/connect/azure/callback";
 
 fn parse(id: &str) -> Result<ConnectionId, Failure> {
     id.parse()
@@ -48,12 +57,14 @@ fn parse(id: &str) -> Result<ConnectionId, Failure> {
 struct List {
     frame: Frame,
     connections: Vec<Connection>,
+    now: Timestamp,
 }
 
 async fn list(State(shared): State<Shared>, signed_in: SignedIn) -> Answer {
     render(&List {
         frame: Frame::new(&signed_in, "/connections"),
         connections: connections::list(&shared.app, &signed_in.actor).await?,
+        now: shared.app.now(),
     })
 }
 
@@ -73,6 +84,11 @@ struct New {
 }
 
 impl New {
+    /// Whether one of the methods stores a secret.
+    fn takes_secret(&self) -> bool {
+        self.methods.iter().any(|one| !one.is_keyless())
+    }
+
     async fn show(
         shared: &Shared,
         signed_in: &SignedIn,
@@ -130,10 +146,10 @@ async fn create(State(shared): State<Shared>, form: Form) -> Answer {
     let account_id = form.text("account_id").replace([' ', '-'], "");
     let scope = match cloud {
         Cloud::Aws => account_id.clone(),
-        Cloud::Gcp => form.text("project_id").to_owned(),
+        Cloud::Gcp => form.text("project_id"),
         Cloud::Azure => form.text("subscription_id").chars().take(8).collect(),
     };
-    let wanted = connections::New {
+    let mut wanted = connections::New {
         name: form
             .optional("name")
             .unwrap_or_else(|| format!("{cloud}-{scope}")),
@@ -145,6 +161,9 @@ async fn create(State(shared): State<Shared>, form: Form) -> Answer {
         tenant_id: form.optional("tenant_id"),
         subscription_id: form.optional("subscription_id"),
         client_id: form.optional("client_id"),
+        service_account_key: form.secret("service_account_key"),
+        client_secret: form.secret("client_secret"),
+        secret_expires_at: form.optional("secret_expires_at"),
         regions: form.list("regions"),
         with_reaper: Some(form.checked("with_reaper")),
         ..connections::New::default()
@@ -152,6 +171,9 @@ async fn create(State(shared): State<Shared>, form: Form) -> Answer {
     match connections::create(&shared.app, &form.signed_in.actor, wanted.clone()).await {
         Ok(created) => go(&format!("/connections/{}", created.connection.id)),
         Err(error) => {
+            // A secret never goes back into a page.
+            wanted.service_account_key = None;
+            wanted.client_secret = None;
             let problem = Some(Problem::from(&error));
             New::show(&shared, &form.signed_in, cloud, wanted, problem).await
         }
@@ -177,11 +199,58 @@ async fn stay(State(shared): State<Shared>, Path(id): Path<String>, form: Form) 
     go(&format!("/connections/{id}"))
 }
 
+async fn rotate(State(shared): State<Shared>, Path(id): Path<String>, form: Form) -> Answer {
+    let new = connections::Rotate {
+        service_account_key: form.secret("service_account_key"),
+        client_secret: form.secret("client_secret"),
+        secret_expires_at: form.optional("secret_expires_at"),
+    };
+    connections::rotate(&shared.app, &form.signed_in.actor, &parse(&id)?, new)
+        .await
+        .map_err(|error| Failure::from(error).with(&form.signed_in))?;
+    go(&format!("/connections/{id}"))
+}
+
+#[derive(Template)]
+#[template(path = "connections/consent.html")]
+struct Consent {
+    frame: Frame,
+    page: String,
+}
+
+/// Leads on by a page and not by a redirect: what a form may be sent on to is
+/// limited to this server, for every page.
+async fn consent(State(shared): State<Shared>, Path(id): Path<String>, form: Form) -> Answer {
+    let signed_in = &form.signed_in;
+    let back = format!("{}{CONSENTED}", shared.options.public_url);
+    let id = parse(&id)?;
+    let page = connections::consent(&shared.app, &signed_in.actor, &id, &signed_in.csrf, &back)
+        .await
+        .map_err(|error| Failure::from(error).with(signed_in))?;
+    render(&Consent {
+        frame: Frame::new(signed_in, "/connections"),
+        page,
+    })
+}
+
+async fn consented(
+    State(shared): State<Shared>,
+    signed_in: SignedIn,
+    Query(callback): Query<connections::Callback>,
+) -> Answer {
+    let (actor, session) = (&signed_in.actor, &signed_in.csrf);
+    let connection = connections::consented(&shared.app, actor, session, callback)
+        .await
+        .map_err(|error| Failure::from(error).with(&signed_in))?;
+    go(&format!("/connections/{}", connection.id))
+}
+
 /// What is shown live: the state and the checks.
 #[derive(Template)]
 #[template(path = "connections/live.html")]
 struct Live {
     connection: Connection,
+    expiry: Option<Expiry>,
     next_look: Option<String>,
     run: Option<CheckRun>,
 }
@@ -203,6 +272,32 @@ struct Show {
     may_verify: bool,
 }
 
+impl Show {
+    /// Whether an administrator of the tenant has to approve on Microsoft's
+    /// page: for the way in use or the one that it moves to.
+    fn wants_consent(&self) -> bool {
+        let moving = self.connection.migration.as_ref().map(|to| &to.target);
+        let target = moving.unwrap_or(&self.connection.target);
+        let open = !matches!(self.connection.state, Status::Disconnected { .. });
+        let granted = moving.is_none() && self.connection.state.can_provision();
+        open && !granted && target.method() == Method::AdminConsent
+    }
+
+    /// When Microsoft's page last came back without an error.
+    fn approved(&self) -> Option<String> {
+        let moving = self.connection.migration.as_ref().map(|to| &to.target);
+        match moving.unwrap_or(&self.connection.target) {
+            Target::Azure(azure) => match &azure.access {
+                AzureAccess::AdminConsent { approved_at, .. } => {
+                    approved_at.as_ref().map(crate::show::minute)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 impl Fragment for Live {
     async fn read(shared: &Shared, signed_in: &SignedIn, id: &str) -> Result<Self, Failure> {
         look(shared, signed_in, &parse(id)?).await
@@ -217,6 +312,7 @@ async fn look(shared: &Shared, signed_in: &SignedIn, id: &ConnectionId) -> Resul
     let View {
         connection,
         next_look_at,
+        expiry,
     } = connections::show(&shared.app, &signed_in.actor, id).await?;
     let run = checks::list(&shared.app, &signed_in.actor, id, Some(1))
         .await?
@@ -224,6 +320,7 @@ async fn look(shared: &Shared, signed_in: &SignedIn, id: &ConnectionId) -> Resul
         .next();
     Ok(Live {
         connection,
+        expiry,
         next_look: next_look_at.map(|at| crate::show::second(&at)),
         run,
     })

@@ -58,7 +58,7 @@ async fn sign_in(State(shared): State<Shared>, jar: CookieJar, request: Request)
     let next = session::local(&next);
     match sessions::sign_in(&shared.app, &fields.text("token").into(), remote).await {
         Ok(signed_in) => {
-            let cookie = session::cookie(&signed_in.secret, shared.options.https);
+            let cookie = session::cookie(&signed_in.secret, shared.options.https());
             Ok((jar.add(cookie), Redirect::to(next)).into_response())
         }
         Err(error) => {

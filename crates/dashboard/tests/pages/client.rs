@@ -29,7 +29,12 @@ pub struct Page {
 
 impl Browser {
     pub async fn signed_in(world: &World, person: &Person) -> Self {
-        let router = landfall_dashboard::router(world.app.clone(), Options { https: false });
+        let router = landfall_dashboard::router(
+            world.app.clone(),
+            Options {
+                public_url: "http://127.0.0.1:7070".to_owned(),
+            },
+        );
         let mut browser = Self {
             router,
             cookie: String::new(),

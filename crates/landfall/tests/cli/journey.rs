@@ -109,6 +109,15 @@ async fn connect(cli: &Cli, cloud: &Cloud) {
             let said = &refused.stderr;
             assert!(said.contains("connection-method-unavailable"), "{said}");
         }
+        let refused = cli
+            .run(form, "connections rotate", &["main"])
+            .await
+            .exits(5);
+        assert!(
+            refused.stderr.contains("has no secret"),
+            "{}",
+            refused.stderr
+        );
     }
     let (shown, said) = cli.both("connections show", &["main", "--grant"]).await;
     assert!(shown["checks"]["checks"].as_array().unwrap().len() >= 15);

@@ -5,7 +5,10 @@ use super::{
     azure::{Azure, AzureAccess},
     gcp::{Gcp, GcpAccess},
 };
-use crate::id::ConnectionId;
+use crate::{
+    Timestamp,
+    id::{ConnectionId, SecretId},
+};
 use serde::{Deserialize, Serialize};
 
 /// What of which cloud, and how Landfall gets in. The facts of a method are in
@@ -59,6 +62,91 @@ impl Target {
             (Self::Azure(one), Self::Azure(other)) => one.subscription_id == other.subscription_id,
             _ => false,
         }
+    }
+
+    /// The stored secret that opens it, if its method has one.
+    pub const fn secret_id(&self) -> Option<&SecretId> {
+        match self {
+            Self::Gcp(Gcp {
+                access: GcpAccess::ServiceAccountKey { secret_id, .. },
+                ..
+            })
+            | Self::Azure(Azure {
+                access: AzureAccess::ClientSecret { secret_id, .. },
+                ..
+            }) => Some(secret_id),
+            _ => None,
+        }
+    }
+
+    /// The cloud's id of that secret, where it is known.
+    pub fn secret_key_id(&self) -> Option<&str> {
+        match self {
+            Self::Gcp(Gcp {
+                access: GcpAccess::ServiceAccountKey { key_id, .. },
+                ..
+            }) => Some(key_id),
+            Self::Azure(Azure {
+                access: AzureAccess::ClientSecret { secret_key_id, .. },
+                ..
+            }) => secret_key_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// When the cloud stops taking that secret; `None` also where nobody said.
+    pub const fn secret_expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Azure(Azure {
+                access:
+                    AzureAccess::ClientSecret {
+                        secret_expires_at, ..
+                    },
+                ..
+            }) => *secret_expires_at,
+            _ => None,
+        }
+    }
+
+    /// The same with another secret; unchanged where the method has none.
+    #[must_use]
+    pub fn with_secret(
+        &self,
+        id: &SecretId,
+        key: Option<&str>,
+        expires_at: Option<Timestamp>,
+    ) -> Self {
+        let mut target = self.clone();
+        match &mut target {
+            Self::Gcp(Gcp {
+                access:
+                    GcpAccess::ServiceAccountKey {
+                        secret_id, key_id, ..
+                    },
+                ..
+            }) => {
+                secret_id.clone_from(id);
+                if let Some(key) = key {
+                    key.clone_into(key_id);
+                }
+            }
+            Self::Azure(Azure {
+                access:
+                    AzureAccess::ClientSecret {
+                        secret_id,
+                        secret_key_id,
+                        secret_expires_at,
+                        ..
+                    },
+                ..
+            }) => {
+                secret_id.clone_from(id);
+                *secret_key_id = key.map(str::to_owned);
+                *secret_expires_at = expires_at;
+            }
+            _ => {}
+        }
+        target
     }
 
     /// The account, project or subscription, as its cloud writes it.

@@ -62,6 +62,8 @@ fn connection() -> Connection {
         with_reaper: true,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending {
             since: Timestamp::from_millis(0),
         },

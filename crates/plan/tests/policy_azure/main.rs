@@ -43,6 +43,8 @@ fn connection(with_reaper: bool) -> Connection {
         with_reaper,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending { since: now },
         created_at: now,
         updated_at: now,

@@ -218,6 +218,8 @@ pub(crate) fn connection(organization: &OrganizationId, name: &str) -> Connectio
         with_reaper: true,
         grant_version: Some(3),
         grant_digest: Some(Digest::of_bytes(b"grant")),
+        too_broad: false,
+        checked_at: None,
         state: connection::State::Pending { since: T0 },
         created_at: T0,
         updated_at: T0,

@@ -7,6 +7,7 @@ pub(crate) mod list;
 pub(crate) mod migrate;
 pub(crate) mod regions;
 pub(crate) mod remaining;
+pub(crate) mod rotate;
 pub(crate) mod show;
 pub(crate) mod stay;
 pub(crate) mod stream;

@@ -1,5 +1,5 @@
-use super::{Created, finish};
-use crate::{Context, error::Result, views::human};
+use super::{Wishes, begin};
+use crate::{Context, error::Result, secret};
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
@@ -11,56 +11,57 @@ pub struct Args {
     #[arg(long)]
     pub subscription: String,
     /// workload-identity: an application in the tenant trusts tokens that this
-    /// server signs, and no secret exists anywhere
-    #[arg(long, default_value = "workload-identity", value_parser = ["workload-identity"])]
+    /// server signs, and no secret exists anywhere. admin-consent: an
+    /// administrator approves this server's application on Microsoft's page.
+    /// client-secret: you hand over an application's secret
+    #[arg(
+        long,
+        default_value = "workload-identity",
+        default_value_if("client_secret_file", clap::builder::ArgPredicate::IsPresent, "client-secret"),
+        value_parser = ["workload-identity", "admin-consent", "client-secret"]
+    )]
     pub method: String,
-    /// The application's client id, which the setup prints; it can be said later
+    /// The application's client id. With workload-identity the setup prints it,
+    /// and it can be said later
     #[arg(long)]
     pub client_id: Option<String>,
-    /// A name for the connection (default: azure-<subscription>)
-    #[arg(long)]
-    pub name: Option<String>,
-    /// A region you want to use; may be given several times
-    #[arg(long = "region")]
-    pub regions: Vec<String>,
-    /// Leave the reaper out: Landfall will never delete and prints what to
-    /// delete by hand
-    #[arg(long)]
-    pub no_reaper: bool,
-    /// Print how to grant and return, instead of waiting for it
-    #[arg(long)]
-    pub no_wait: bool,
+    /// client-secret: a file with the secret's value, or - for standard input
+    #[arg(long, value_name = "FILE", requires = "client_id")]
+    pub client_secret_file: Option<String>,
+    /// client-secret: the day on which it ends (2027-05-01)
+    #[arg(long, requires = "client_secret_file")]
+    pub secret_expires_at: Option<String>,
+    #[command(flatten)]
+    pub wishes: Wishes,
 }
 
 pub async fn run(cx: &Context, args: Args) -> Result<()> {
-    let name = args
-        .name
-        .unwrap_or_else(|| format!("azure-{}", args.subscription));
+    let name = format!("azure-{}", args.subscription);
     let mut body = json!({
-        "name": name,
         "cloud": "azure",
         "method": args.method,
         "tenant_id": args.tenant,
         "subscription_id": args.subscription,
-        "regions": args.regions,
-        "with_reaper": !args.no_reaper,
     });
-    // Until the application is known nothing can be found: somebody has to say
-    // which it is.
-    let told = args.client_id.is_some();
-    if let Some(client_id) = args.client_id {
-        body["client_id"] = client_id.into();
+    if let Some(path) = &args.client_secret_file {
+        body["client_secret"] = secret::read_line(path, "the client secret")?.into();
     }
-    let created: Created = cx.client.post("/connections", &body).await?;
-    if args.no_wait || !told {
-        cx.output
-            .print(&created, |created| human::grant(&created.grant))?;
-        if !told {
-            cx.output.note(&format!(
-                "When the setup has printed the client id: landfall connections update {name} --client-id ID"
-            ));
+    if let Some(day) = args.secret_expires_at {
+        body["secret_expires_at"] = day.into();
+    }
+    let mut told_later = None;
+    match args.client_id {
+        Some(id) => body["client_id"] = id.into(),
+        None if args.method == "workload-identity" => {
+            told_later = Some(("client id", "--client-id ID"));
         }
-        return Ok(());
+        None => {}
     }
-    finish(cx, created).await
+    if args.method == "admin-consent" {
+        cx.output.note(&format!(
+            "An administrator approves on the connection's page: {}/connections",
+            cx.client.server()
+        ));
+    }
+    begin(cx, args.wishes, name, body, told_later).await
 }

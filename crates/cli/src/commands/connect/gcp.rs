@@ -1,59 +1,67 @@
-use super::{Created, finish};
-use crate::{Context, error::Result, views::human};
-use serde_json::json;
+use super::{Wishes, begin};
+use crate::{
+    Context,
+    error::{CliError, Result},
+    secret,
+};
+use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The project's id: neither its name nor its number
-    #[arg(long)]
-    pub project: String,
+    /// The project's id: neither its name nor its number. A key file says it,
+    /// too
+    #[arg(long, required_unless_present = "key_file")]
+    pub project: Option<String>,
     /// workload-identity: a pool in the project trusts tokens that this server
-    /// signs, and no key exists anywhere
-    #[arg(long, default_value = "workload-identity", value_parser = ["workload-identity"])]
+    /// signs, and no key exists anywhere. impersonation: accounts of the project
+    /// trust a service account of this server. service-account-key: you hand
+    /// over a key
+    #[arg(
+        long,
+        default_value = "workload-identity",
+        default_value_if("key_file", clap::builder::ArgPredicate::IsPresent, "service-account-key"),
+        value_parser = ["workload-identity", "impersonation", "service-account-key"]
+    )]
     pub method: String,
-    /// The project's number, which the setup prints; it can be said later
+    /// workload-identity: the project's number, which the setup prints; it can
+    /// be said later
     #[arg(long)]
     pub project_number: Option<String>,
-    /// A name for the connection (default: gcp-<project>)
-    #[arg(long)]
-    pub name: Option<String>,
-    /// A region you want to use; may be given several times
-    #[arg(long = "region")]
-    pub regions: Vec<String>,
-    /// Leave the reaper out: Landfall will never delete and prints what to
-    /// delete by hand
-    #[arg(long)]
-    pub no_reaper: bool,
-    /// Print how to grant and return, instead of waiting for it
-    #[arg(long)]
-    pub no_wait: bool,
+    /// service-account-key: the JSON key file, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<String>,
+    #[command(flatten)]
+    pub wishes: Wishes,
 }
 
 pub async fn run(cx: &Context, args: Args) -> Result<()> {
-    let name = args.name.unwrap_or_else(|| format!("gcp-{}", args.project));
-    let mut body = json!({
-        "name": name,
-        "cloud": "gcp",
-        "method": args.method,
-        "project_id": args.project,
-        "regions": args.regions,
-        "with_reaper": !args.no_reaper,
-    });
-    // Until the number is known nothing can be found: somebody has to say it.
-    let told = args.project_number.is_some();
-    if let Some(number) = args.project_number {
-        body["project_number"] = number.into();
+    let mut body = json!({ "cloud": "gcp", "method": args.method });
+    let mut project = args.project;
+    if let Some(path) = &args.key_file {
+        let key = secret::read(path, "the key file")?;
+        project = project.or_else(|| project_of(&key));
+        body["service_account_key"] = key.into();
     }
-    let created: Created = cx.client.post("/connections", &body).await?;
-    if args.no_wait || !told {
-        cx.output
-            .print(&created, |created| human::grant(&created.grant))?;
-        if !told {
-            cx.output.note(&format!(
-                "When the setup has printed the project's number: landfall connections update {name} --project-number NUMBER"
-            ));
+    let Some(project) = project else {
+        return Err(CliError::Usage(
+            "the key file names no project: is it the JSON file that Google Cloud gave?".to_owned(),
+        ));
+    };
+    let name = format!("gcp-{project}");
+    body["project_id"] = project.into();
+    let mut told_later = None;
+    match args.project_number {
+        Some(number) => body["project_number"] = number.into(),
+        None if args.method == "workload-identity" => {
+            told_later = Some(("project's number", "--project-number NUMBER"));
         }
-        return Ok(());
+        None => {}
     }
-    finish(cx, created).await
+    begin(cx, args.wishes, name, body, told_later).await
+}
+
+/// For the connection's name; the server reads the file itself.
+fn project_of(key: &str) -> Option<String> {
+    let file: Value = serde_json::from_str(key).ok()?;
+    Some(file["project_id"].as_str()?.to_owned())
 }

@@ -15,7 +15,7 @@ use landfall_model::{
     grant::GrantGuide,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +43,52 @@ impl Command {
 pub struct Created {
     pub connection: Connection,
     pub grant: GrantGuide,
+}
+
+/// What every connection is asked.
+#[derive(Debug, clap::Args)]
+pub struct Wishes {
+    /// A name for the connection (default: <cloud>-<scope>)
+    #[arg(long)]
+    pub name: Option<String>,
+    /// A region you want to use; may be given several times
+    #[arg(long = "region")]
+    pub regions: Vec<String>,
+    /// Leave the reaper out: Landfall will never delete and prints what to
+    /// delete by hand
+    #[arg(long)]
+    pub no_reaper: bool,
+    /// Print how to grant and return, instead of waiting for it
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// Makes the connection that `body` says, and sees it through.
+/// `told_later`: what the setup prints, with the option by which it is said;
+/// before that nothing can be found, so nothing is waited for.
+async fn begin(
+    cx: &Context,
+    wishes: Wishes,
+    usual_name: String,
+    mut body: Value,
+    told_later: Option<(&str, &str)>,
+) -> Result<()> {
+    let name = wishes.name.unwrap_or(usual_name);
+    body["name"] = name.clone().into();
+    body["regions"] = wishes.regions.into();
+    body["with_reaper"] = (!wishes.no_reaper).into();
+    let created: Created = cx.client.post("/connections", &body).await?;
+    if !wishes.no_wait && told_later.is_none() {
+        return finish(cx, created).await;
+    }
+    cx.output
+        .print(&created, |created| human::grant(&created.grant))?;
+    if let Some((what, option)) = told_later {
+        cx.output.note(&format!(
+            "When the setup has printed the {what}: landfall connections update {name} {option}"
+        ));
+    }
+    Ok(())
 }
 
 /// Says how to grant, waits for it, and shows what the checks found.

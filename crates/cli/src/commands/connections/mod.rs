@@ -2,6 +2,7 @@ mod disconnect;
 mod list;
 mod migrate;
 mod regions;
+mod rotate;
 mod show;
 mod update;
 mod verify;
@@ -23,6 +24,8 @@ pub enum Command {
     Update(update::Args),
     /// Move to another method of the same cloud, without an outage
     Migrate(migrate::Args),
+    /// Replace the key or secret of a connection, without an outage
+    Rotate(rotate::Args),
     /// End a connection; what is in the account stays
     Disconnect(disconnect::Args),
 }
@@ -36,6 +39,7 @@ impl Command {
             Self::Regions(args) => regions::run(cx, args).await,
             Self::Update(args) => update::run(cx, args).await,
             Self::Migrate(args) => migrate::run(cx, args).await,
+            Self::Rotate(args) => rotate::run(cx, args).await,
             Self::Disconnect(args) => disconnect::run(cx, args).await,
         }
     }

@@ -4,13 +4,21 @@ use crate::{
     resolve,
     views::human,
 };
-use landfall_model::check::{CheckRun, Outcome};
+use landfall_model::{
+    check::{CheckRun, Outcome},
+    connection::Connection,
+    id::CheckRunId,
+};
 use serde_json::json;
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The connection: its name or id
     pub name: String,
+    /// Go on showing each later run of the checks, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
 }
 
 pub async fn run(cx: &Context, args: Args) -> Result<()> {
@@ -25,8 +33,25 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
         )
         .await?;
     cx.output.print(&run, human::check_run)?;
+    if args.watch {
+        return watch(cx, &connection, run.id).await;
+    }
     match run.outcome() {
         Outcome::Fail => Err(CliError::Outcome("a check failed".into())),
         _ => Ok(()),
+    }
+}
+
+/// The server looks by itself; this shows what it finds.
+async fn watch(cx: &Context, connection: &Connection, mut seen: CheckRunId) -> Result<()> {
+    let path = format!("/connections/{}/checks", connection.id);
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let runs: Vec<CheckRun> = cx.client.list(&path).await?;
+        let new: Vec<_> = runs.into_iter().take_while(|run| run.id != seen).collect();
+        for run in new.iter().rev() {
+            cx.output.print(run, human::check_run)?;
+            seen = run.id.clone();
+        }
     }
 }

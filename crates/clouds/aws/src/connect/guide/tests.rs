@@ -27,6 +27,8 @@ fn connection() -> Connection {
         with_reaper: false,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending { since: at },
         created_at: at,
         updated_at: at,

@@ -89,6 +89,8 @@ pub(crate) fn connection(account: &str, region: &str, with_reaper: bool) -> Conn
         with_reaper,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending { since: now },
         created_at: now,
         updated_at: now,

@@ -49,6 +49,8 @@ fn connection(external_id: &str, management_group: Option<String>, secret: bool)
         with_reaper: true,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending { since: now },
         created_at: now,
         updated_at: now,

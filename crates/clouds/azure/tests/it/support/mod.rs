@@ -61,6 +61,8 @@ pub(crate) fn connection(tenant: &str, subscription: &str, access: AzureAccess) 
         with_reaper: true,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Pending { since: now },
         created_at: now,
         updated_at: now,
