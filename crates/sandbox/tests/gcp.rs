@@ -530,3 +530,48 @@ async fn quotas_are_read_and_changed() {
         (json!("2"), json!("24"))
     );
 }
+
+#[tokio::test]
+async fn a_condition_of_time_ends_a_grant_by_itself() {
+    let google = Google::plain().await;
+    let place = google.place(1);
+    google
+        .enable(&place, &["iam", "iamcredentials", "cloudresourcemanager"])
+        .await;
+    let (email, token) = account_with(&google, &place, "landfall-boot", &[]).await;
+    let resource = format!("projects/{}", place.id);
+    // By the clock that a client has: 2286-11-20, and 2001-09-09.
+    for (until, code) in [
+        ("2001-09-09T01:46:40Z", "PERMISSION_DENIED"),
+        ("2286-11-20T17:46:40Z", "OK"),
+    ] {
+        let grant = json!({
+            "role": "roles/browser",
+            "members": [format!("serviceAccount:{email}")],
+            "condition": {
+                "title": until,
+                "expression": format!("request.time < timestamp('{until}')"),
+            },
+        });
+        google.bind(&place, &resource, vec![grant]).await.ok();
+        let path = format!("v3/{resource}");
+        let said = google.get(&token, MANAGER, &path).await;
+        assert_eq!(said.code(), code, "{until}");
+    }
+}
+
+#[tokio::test]
+async fn the_operator_has_an_identity_that_makes_service_accounts() {
+    let google = Google::plain().await;
+    let operator = google.place(0);
+    let ready = &google.running.ready["gcp"]["projects"];
+    assert_eq!(ready[0]["role"], "operator");
+    assert!(ready[1]["service_account"].is_null());
+    let email = ready[0]["service_account"].as_str().unwrap();
+    let path = format!("v1/projects/{}/serviceAccounts/{email}/keys", operator.id);
+    let made = google
+        .post(&operator.token, "iam", &path, json!({}))
+        .await
+        .ok();
+    assert!(made["privateKeyData"].is_string());
+}

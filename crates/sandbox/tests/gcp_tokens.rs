@@ -409,6 +409,15 @@ async fn a_key_signs_in_until_it_is_deleted() {
     assert_eq!(listed["keys"].as_array().unwrap().len(), 1);
     assert!(!listed.to_string().contains("privateKey"));
     let key = format!("{keys}/{}", signer.kid);
+    for (verb, message) in [("disable", "Invalid JWT Signature."), ("enable", "")] {
+        let path = format!("{key}:{verb}");
+        google
+            .post(&place.token, "iam", &path, json!({}))
+            .await
+            .ok();
+        let said = exchange(signer.sign(&assertion(&file))).await;
+        assert_eq!(said.message(), message, "{verb}");
+    }
     google
         .call(&place.token, "DELETE", "iam", &key, None)
         .await

@@ -1,6 +1,8 @@
 //! What the operator configures: `[clouds.gcp]`.
 
+use landfall_model::connection::ProjectId;
 use serde::Deserialize;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// Where Google's services are, `{service}` being `iam` and the like.
@@ -17,6 +19,78 @@ pub struct GcpConfig {
     pub console_url: String,
     /// How Google learns the keys that sign our assertions.
     pub issuer_keys: IssuerKeys,
+    /// The operator's own identity, which `impersonation` needs.
+    pub operator: Option<OperatorConfig>,
+}
+
+/// `[clouds.gcp.operator]`: a project of the operator's, in which this server
+/// makes one service account per connection, and who it is there. It needs
+/// Service Account Admin (`roles/iam.serviceAccountAdmin`) in that project.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorConfig {
+    pub project_id: ProjectId,
+    /// A key of a service account, with mode 0600.
+    #[serde(default)]
+    pub credentials_file: Option<PathBuf>,
+    /// The service account of the machine, instead of a key.
+    #[serde(default)]
+    pub metadata: bool,
+    /// Where the machine asks for it.
+    #[serde(default = "metadata_url")]
+    pub metadata_url: String,
+}
+
+fn metadata_url() -> String {
+    "http://metadata.google.internal".to_owned()
+}
+
+/// Where the operator's identity comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    File(&'a Path),
+    Metadata(&'a str),
+}
+
+impl OperatorConfig {
+    pub(crate) fn source(&self) -> Source<'_> {
+        match &self.credentials_file {
+            Some(path) => Source::File(path),
+            None => Source::Metadata(self.metadata_url.trim_end_matches('/')),
+        }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let refuse = |field, reason: &str| {
+            Err(ConfigError::Setting {
+                field,
+                reason: reason.to_owned(),
+            })
+        };
+        if self.credentials_file.is_some() == self.metadata {
+            return refuse(
+                "operator",
+                "it wants either a credentials_file or metadata = true",
+            );
+        }
+        // The metadata server has no certificate, and is on the machine's own
+        // link.
+        let local = Url::parse(&self.metadata_url).is_ok_and(|url| {
+            url.scheme() == "http"
+                && (loopback(&url)
+                    || matches!(
+                        url.host_str(),
+                        Some("metadata.google.internal" | "metadata" | "169.254.169.254")
+                    ))
+        });
+        if !local {
+            return refuse(
+                "operator.metadata_url",
+                "it must be http://metadata.google.internal, or on loopback",
+            );
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -45,6 +119,7 @@ impl Default for GcpConfig {
             endpoint_template: GOOGLE.to_owned(),
             console_url: "https://console.cloud.google.com".to_owned(),
             issuer_keys: IssuerKeys::default(),
+            operator: None,
         }
     }
 }
@@ -73,7 +148,9 @@ impl GcpConfig {
         if Url::parse(&self.console_url).is_err() {
             return refuse("console_url", "it must be a URL");
         }
-        Ok(())
+        self.operator
+            .as_ref()
+            .map_or(Ok(()), OperatorConfig::validate)
     }
 
     /// Whether the services are on this machine.
@@ -121,5 +198,26 @@ mod tests {
         ] {
             assert!(with(wrong).validate().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_operator_is_a_file_or_a_machine() {
+        let operator = |file: Option<&str>, metadata, url: &str| {
+            let operator = OperatorConfig {
+                project_id: "operator-123".parse().unwrap(),
+                credentials_file: file.map(PathBuf::from),
+                metadata,
+                metadata_url: url.to_owned(),
+            };
+            operator.validate().is_ok()
+        };
+        let google = metadata_url();
+        assert!(operator(Some("key.json"), false, &google));
+        assert!(operator(None, true, &google));
+        assert!(operator(None, true, "http://127.0.0.1:9"));
+        assert!(!operator(None, false, &google));
+        assert!(!operator(Some("key.json"), true, &google));
+        assert!(!operator(None, true, "http://example.com"));
+        assert!(!operator(None, true, "https://metadata.google.internal"));
     }
 }

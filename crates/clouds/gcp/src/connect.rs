@@ -1,36 +1,47 @@
 //! Connecting: service accounts in the customer's project that this server may
-//! act as by its own assertions.
+//! act as, by whichever way in.
 
 mod detect;
 mod guide;
-mod patience;
+pub(crate) mod patience;
 mod verify;
+
+pub use guide::key_setup;
 
 use crate::{
     config::{ConfigError, GcpConfig, IssuerKeys},
-    door::{Door, act_as},
+    door::{
+        Door, SHORT, act_as,
+        federation::Federation,
+        key::GivenKey,
+        operator::{self, Operator},
+    },
     http::{Google, Session},
 };
 use async_trait::async_trait;
 use landfall_model::{
     Clock, Entropy, Timestamp,
-    connection::{Connection, GcpConnection, Method, State},
+    connection::{Connection, Gcp, GcpAccess, GcpConnection, Method, State, Target},
     connector::{Availability, CheckSink, Connector, Detection, Region, Verification},
     driver::{Driver, Failure, FailureKind},
     grant::{GcpIdentity, GrantGuide, GrantSpec, ServerPrincipal},
     issuer::Issuer,
     retained::Retained,
+    secret::Secrets,
 };
 use patience::Patience;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Seconds that a token lives with which only a few questions are asked.
-const SHORT: u32 = 900;
 /// Why nobody can be connected by `workload-identity`.
 const NO_ISSUER: &str = "this server has no https address to sign assertions as";
+/// Why nobody can be connected by `impersonation`.
+const NO_OPERATOR: &str = "this server has no Google identity of its own";
+const SET_OPERATOR: &str = "the operator sets clouds.gcp.operator: a project_id, and a \
+     credentials_file (mode 0600) or metadata = true, of a service account that has Service \
+     Account Admin in that project; workload-identity needs none of it";
 
-/// [`Method::GcpWorkloadIdentity`].
+/// One of the three methods of Google Cloud.
 pub struct GcpConnector {
     config: GcpConfig,
     google: Google,
@@ -43,20 +54,51 @@ pub struct GcpConnector {
 }
 
 impl GcpConnector {
-    /// By assertions of `issuer`.
+    /// [`Method::GcpWorkloadIdentity`]: by assertions of `issuer`.
     pub fn workload_identity(
         config: GcpConfig,
         issuer: Arc<dyn Issuer>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, ConfigError> {
+        let federation = Federation {
+            issuer,
+            keys: config.issuer_keys,
+        };
+        Self::new(config, Door::Federation(federation), clock, entropy)
+    }
+
+    /// [`Method::ServiceAccountKey`]: by the keys that customers gave us.
+    pub fn service_account_key(
+        config: GcpConfig,
+        secrets: Arc<dyn Secrets>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        Self::new(config, Door::Key(GivenKey { secrets }), clock, entropy)
+    }
+
+    /// [`Method::Impersonation`]: as accounts that this server makes in the
+    /// operator's project.
+    pub fn impersonation(
+        config: GcpConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        let operator = Operator::new(config.operator.clone());
+        Self::new(config, Door::Account(operator), clock, entropy)
+    }
+
+    fn new(
+        config: GcpConfig,
+        door: Door,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self {
             google: Google::new(&config)?,
-            door: Door {
-                issuer,
-                keys: config.issuer_keys,
-            },
+            door,
             config,
             uploads: Mutex::new(None),
             clock,
@@ -118,23 +160,80 @@ impl GcpConnector {
 #[async_trait]
 impl Connector for GcpConnector {
     fn method(&self) -> Method {
-        Method::GcpWorkloadIdentity
+        self.door.method()
     }
 
     async fn availability(&self) -> Availability {
-        if self.door.issuer.url().is_some() {
-            return Availability::Available;
-        }
-        Availability::Unavailable {
-            reason: NO_ISSUER.to_owned(),
-            next_step: "the operator sets issuer.url to an https address; where Google cannot \
-                        reach it, clouds.gcp.issuer_keys = \"uploaded\" as well"
-                .to_owned(),
+        let unavailable = |reason: &str, next_step: &str| Availability::Unavailable {
+            reason: reason.to_owned(),
+            next_step: next_step.to_owned(),
+        };
+        match &self.door {
+            Door::Federation(federation) if federation.issuer.url().is_none() => unavailable(
+                NO_ISSUER,
+                "the operator sets issuer.url to an https address; where Google cannot reach it, \
+                 clouds.gcp.issuer_keys = \"uploaded\" as well",
+            ),
+            Door::Federation(_) | Door::Key(_) => Availability::Available,
+            Door::Account(operator) if operator.config.is_none() => {
+                unavailable(NO_OPERATOR, SET_OPERATOR)
+            }
+            Door::Account(operator) => {
+                match operator.acting(&self.google, self.clock.as_ref()).await {
+                    Ok(_) => Availability::Available,
+                    // That Google does not answer says nothing about what is
+                    // configured; a file that cannot be read does.
+                    Err(failure)
+                        if failure.kind.is_retryable() && failure.code != operator::NO_IDENTITY =>
+                    {
+                        Availability::Available
+                    }
+                    Err(failure) => unavailable(
+                        &format!(
+                            "this server's Google identity does not work: {}",
+                            failure.message
+                        ),
+                        SET_OPERATOR,
+                    ),
+                }
+            }
         }
     }
 
+    async fn prepare(&self, connection: &Connection) -> Result<Target, Failure> {
+        let (Door::Account(operator), Target::Gcp(target)) = (&self.door, &connection.target)
+        else {
+            return Ok(connection.target.clone());
+        };
+        let gcp = connection.gcp()?;
+        let email = operator.prepare(&self.google, self.patience(), gcp).await?;
+        Ok(Target::Gcp(Gcp {
+            access: GcpAccess::Impersonation {
+                service_account: Some(email),
+            },
+            ..target.clone()
+        }))
+    }
+
+    async fn release(&self, connection: &Connection) -> Result<(), Failure> {
+        let Door::Account(operator) = &self.door else {
+            return Ok(());
+        };
+        let gcp = connection.gcp()?;
+        operator.release(&self.google, self.patience(), gcp).await
+    }
+
     async fn principal(&self) -> Result<ServerPrincipal, Failure> {
-        let Door { issuer, keys } = &self.door;
+        let Federation { issuer, keys } = match &self.door {
+            Door::Federation(federation) => federation,
+            Door::Key(_) => return Ok(ServerPrincipal::GivenKey),
+            Door::Account(operator) => {
+                let acting = operator.acting(&self.google, self.clock.as_ref()).await?;
+                return Ok(ServerPrincipal::GoogleServiceAccount {
+                    email: acting.email,
+                });
+            }
+        };
         let Some(url) = issuer.url() else {
             return Err(Failure::new(
                 FailureKind::Unavailable,
@@ -171,7 +270,11 @@ impl Connector for GcpConnector {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if uploads.is_none() && self.config.issuer_keys == IssuerKeys::Uploaded {
+        let uploading = matches!(
+            &self.door,
+            Door::Federation(federation) if federation.keys == IssuerKeys::Uploaded
+        );
+        if uploads.is_none() && uploading {
             // The principal is asked for before its guide is.
             return Err(Failure::new(
                 FailureKind::Unavailable,

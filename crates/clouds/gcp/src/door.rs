@@ -1,66 +1,44 @@
-//! The way in: an assertion of ours that Google exchanges for a token that may
-//! act as the service accounts of the grant.
+//! The ways in: whoever gets a token through one of them may act as the
+//! service accounts of the grant.
 
-use crate::{
-    config::IssuerKeys,
-    http::{AccessToken, Effect, Google, Session},
-};
+pub(crate) mod federation;
+pub(crate) mod key;
+pub(crate) mod operator;
+
+use crate::http::{AccessToken, Effect, Google, Session};
+use federation::Federation;
+use key::GivenKey;
 use landfall_model::{
     Clock,
-    connection::{GcpAccess, GcpConnection, ProjectNumber},
+    connection::{GcpConnection, Method},
     driver::{Failure, FailureKind},
-    issuer::{Assertion, Claims, Issuer, IssuerError, LIFETIME},
 };
+use operator::Operator;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// How this server gets in: by its own assertions, through a workload identity
-/// pool.
-#[derive(Clone)]
-pub(crate) struct Door {
-    pub(crate) issuer: Arc<dyn Issuer>,
-    pub(crate) keys: IssuerKeys,
-}
+/// Seconds that a token lives with which only a few questions are asked.
+pub(crate) const SHORT: u32 = 900;
 
-/// An assertion to be made for one exchange.
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
-    pub(crate) subject: String,
-    pub(crate) audience: String,
-    pub(crate) flaw: Flaw,
-}
-
-/// What is wrong with it, on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    None,
-    Expired,
-    BadlySigned,
-}
-
-/// The provider's full name: what the exchange is asked for, and, with
-/// `https:`, what an assertion is for by default.
-pub(crate) fn provider(connection: GcpConnection<'_>, number: &ProjectNumber) -> String {
-    format!(
-        "//iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{}/providers/{}",
-        connection.pool_id(),
-        connection.provider_id()
-    )
-}
-
-impl Token {
-    pub(crate) fn good(connection: GcpConnection<'_>, number: &ProjectNumber) -> Self {
-        Self {
-            subject: connection.subject(),
-            audience: format!("https:{}", provider(connection, number)),
-            flaw: Flaw::None,
-        }
-    }
+pub(crate) enum Door {
+    /// By assertions of this server, through a workload identity pool.
+    Federation(Federation),
+    /// As an account of the customer's, by its key.
+    Key(GivenKey),
+    /// As an account of the operator's that was made for the connection.
+    Account(Operator),
 }
 
 impl Door {
+    pub(crate) const fn method(&self) -> Method {
+        match self {
+            Self::Federation(_) => Method::GcpWorkloadIdentity,
+            Self::Key(_) => Method::ServiceAccountKey,
+            Self::Account(_) => Method::Impersonation,
+        }
+    }
+
     /// A token with which the accounts of the grant can be acted as.
     pub(crate) async fn enter(
         &self,
@@ -68,126 +46,19 @@ impl Door {
         clock: &dyn Clock,
         connection: GcpConnection<'_>,
     ) -> Result<AccessToken, Failure> {
-        let number = match connection.access() {
-            GcpAccess::WorkloadIdentity {
-                project_number: Some(number),
-            } => number,
-            GcpAccess::WorkloadIdentity {
-                project_number: None,
-            } => return Err(no_number()),
-            _ => {
-                return Err(Failure::new(
-                    FailureKind::Invalid,
-                    "WrongMethod",
-                    format!("the connection {} is by another method", connection.id),
-                ));
-            }
-        };
-        let token = Token::good(connection, number);
-        let provider = provider(connection, number);
-        exchange(google, self.issuer.as_ref(), clock, &provider, &token)
-            .await
-            .map_err(|failure| of_token(failure, self.keys))
-    }
-}
-
-/// What to do until somebody said the project's number.
-pub(crate) const ENTER_NUMBER: &str = "enter the project number that the setup printed at its end (it is also on the project's \
-     welcome page in the console)";
-
-fn no_number() -> Failure {
-    Failure::new(
-        FailureKind::Denied,
-        "NoProjectNumber",
-        format!(
-            "Google's token exchange knows a project by its number, and nobody has said it: \
-             {ENTER_NUMBER}"
-        ),
-    )
-}
-
-/// Shows an assertion to Google's token exchange. The refusal is as Google says
-/// it.
-pub(crate) async fn exchange(
-    google: &Google,
-    issuer: &dyn Issuer,
-    clock: &dyn Clock,
-    provider: &str,
-    token: &Token,
-) -> Result<AccessToken, Failure> {
-    let assertion = mint(issuer, clock, token)
-        .await
-        .map_err(|error| no_assertion(&error))?;
-    let answer = google
-        .exchange(
-            "sts",
-            "v1/token",
-            &[
-                (
-                    "grant_type",
-                    "urn:ietf:params:oauth:grant-type:token-exchange",
-                ),
-                ("audience", provider),
-                (
-                    "requested_token_type",
-                    "urn:ietf:params:oauth:token-type:access_token",
-                ),
-                ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
-                ("scope", SCOPE),
-                ("subject_token", assertion.token()),
-            ],
-        )
-        .await?;
-    issued(&answer, "access_token", "sts:v1/token")
-}
-
-async fn mint(
-    issuer: &dyn Issuer,
-    clock: &dyn Clock,
-    token: &Token,
-) -> Result<Assertion, IssuerError> {
-    let (subject, audience) = (&token.subject, &token.audience);
-    match token.flaw {
-        Flaw::None => issuer.assertion(subject, audience).await,
-        Flaw::BadlySigned => Ok(issuer.assertion(subject, audience).await?.badly_signed()),
-        Flaw::Expired => {
-            let lifetime = i64::try_from(LIFETIME.as_millis()).unwrap_or(i64::MAX);
-            let claims = Claims {
-                subject: subject.clone(),
-                audience: audience.clone(),
-                issued_at: clock.now().plus_millis(-2 * lifetime),
-                lifetime: LIFETIME,
-            };
-            issuer.custom(&claims).await
+        if connection.method() != self.method() {
+            return Err(Failure::new(
+                FailureKind::Invalid,
+                "WrongMethod",
+                format!("the connection {} is by another method", connection.id),
+            ));
+        }
+        match self {
+            Self::Federation(federation) => federation.enter(google, clock, connection).await,
+            Self::Key(key) => key.enter(google, clock, connection).await,
+            Self::Account(operator) => operator.enter(google, clock, connection).await,
         }
     }
-}
-
-/// The trouble is here: it says nothing about what the customer granted.
-fn no_assertion(error: &IssuerError) -> Failure {
-    Failure::new(
-        FailureKind::Unavailable,
-        "NoAssertion",
-        format!("this server could not sign an assertion: {error}"),
-    )
-}
-
-/// Tells what the project refuses (no provider, another subject) from what is
-/// wrong here (keys that Google cannot fetch, a clock that is off): a server
-/// whose issuer is down must not take every grant for revoked.
-fn of_token(mut failure: Failure, keys: IssuerKeys) -> Failure {
-    if failure.code == "invalid_grant" {
-        let said = failure.message.to_ascii_lowercase();
-        let unreachable = said.contains("connecting to") || said.contains("fetch");
-        let unknown_key = said.contains("signature") || said.contains("jwk");
-        let late =
-            said.contains("stale") || said.contains("expired") || said.contains("not valid yet");
-        // Keys that were uploaded are part of what the customer granted.
-        if unreachable || late || (unknown_key && keys == IssuerKeys::Fetched) {
-            failure.kind = FailureKind::Unavailable;
-        }
-    }
-    failure
 }
 
 /// Lets whoever has `entry` act as the service account `email`, for
@@ -209,6 +80,14 @@ fn issued(answer: &Value, field: &str, operation: &str) -> Result<AccessToken, F
         .filter(|token| !token.is_empty())
         .map(|token| AccessToken::new(token.to_owned()))
         .ok_or_else(|| crate::error::malformed(operation, "no token", Effect::Read))
+}
+
+/// What is wrong with an assertion, on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    None,
+    Expired,
+    BadlySigned,
 }
 
 /// Whether an assertion was refused for what it is, as a check wants it, and

@@ -40,21 +40,32 @@ impl std::fmt::Debug for AccessToken {
 #[derive(Clone)]
 pub(crate) struct Google {
     http: reqwest::Client,
+    /// For the machine's own metadata server, past any proxy.
+    direct: reqwest::Client,
     template: String,
 }
 
 impl Google {
     pub(crate) fn new(config: &GcpConfig) -> Result<Self, ConfigError> {
-        let mut http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(30))
-            // A token must not follow a redirect to somewhere else.
-            .redirect(reqwest::redirect::Policy::none());
-        if config.is_loopback() {
-            http = http.no_proxy();
-        }
+        let client = || {
+            reqwest::Client::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .timeout(Duration::from_secs(30))
+                // A token must not follow a redirect to somewhere else.
+                .redirect(reqwest::redirect::Policy::none())
+        };
+        let direct = client()
+            .no_proxy()
+            .build()
+            .map_err(ConfigError::HttpClient)?;
+        let http = if config.is_loopback() {
+            direct.clone()
+        } else {
+            client().build().map_err(ConfigError::HttpClient)?
+        };
         Ok(Self {
-            http: http.build().map_err(ConfigError::HttpClient)?,
+            http,
+            direct,
             template: config.endpoint_template.trim_end_matches('/').to_owned(),
         })
     }
@@ -72,6 +83,17 @@ impl Google {
     ) -> Result<Value, Failure> {
         let request = self.http.post(self.url(service, path)).form(fields);
         answer(request, &format!("{service}:{path}"), Effect::Read).await
+    }
+
+    /// The metadata server of the machine: the header shows that no page of
+    /// somebody else made the request.
+    pub(crate) async fn metadata(&self, url: &str, path: &str) -> Result<Value, Failure> {
+        let request = self
+            .direct
+            .get(format!("{url}/{path}"))
+            .header("Metadata-Flavor", "Google")
+            .timeout(Duration::from_secs(5));
+        answer(request, "the metadata server", Effect::Read).await
     }
 
     pub(crate) fn with(&self, token: AccessToken) -> Session {
@@ -114,6 +136,11 @@ impl Session {
         body: &Value,
     ) -> Result<Value, Failure> {
         self.call(method, service, path, Some(body), Effect::Mutation)
+            .await
+    }
+
+    pub(crate) async fn delete(&self, service: &str, path: &str) -> Result<Value, Failure> {
+        self.call(Method::DELETE, service, path, None, Effect::Mutation)
             .await
     }
 

@@ -1,4 +1,4 @@
-//! Google Cloud: connecting by `workload-identity`, and verifying what was
+//! Google Cloud: connecting by each of its methods, and verifying what was
 //! granted.
 //!
 //! Nothing here knows what is behind an endpoint. Google Cloud, a private
@@ -10,5 +10,5 @@ mod door;
 mod error;
 mod http;
 
-pub use config::{ConfigError, GcpConfig, IssuerKeys};
-pub use connect::GcpConnector;
+pub use config::{ConfigError, GcpConfig, IssuerKeys, OperatorConfig};
+pub use connect::{GcpConnector, key_setup};

@@ -108,6 +108,16 @@ impl<'a> GcpConnection<'a> {
         )
     }
 
+    /// The account id of the service account that this server makes in its own
+    /// project for this connection alone. All connections of a server are in
+    /// that project, so it has more of the connection's id than the suffix: two
+    /// that shared an account could use each other's grants.
+    pub fn server_account_id(&self) -> String {
+        const DIGITS: usize = 24;
+        let id = self.id.as_str();
+        format!("lf-{}", &id[id.len().saturating_sub(DIGITS)..])
+    }
+
     /// The id of a custom role of ours (letters, digits, `_` and `.`).
     pub fn custom_role_id(&self, role: &str) -> String {
         format!("landfall_{role}_{}", self.suffix())

@@ -174,6 +174,14 @@ impl GcpGrant {
         self.roles.iter().find(|role| role.identity == identity)
     }
 
+    /// Whom the accounts trust, as a person reads it.
+    pub fn trusted(&self) -> &str {
+        match &self.trust {
+            GcpTrust::Federation { subject, .. } => subject,
+            GcpTrust::Account { email, .. } => email,
+        }
+    }
+
     /// All APIs that must be on.
     pub fn apis(&self) -> impl Iterator<Item = &str> {
         [&self.bootstrap_apis, &self.free_apis, &self.billed_apis]

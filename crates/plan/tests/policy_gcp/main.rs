@@ -74,6 +74,21 @@ fn by_key() -> Connection {
     })
 }
 
+/// The one that the server made for this connection.
+const OURS: &str = "lf-1a2b3c4d@operator-123.iam.gserviceaccount.com";
+
+fn trusting(service_account: Option<&str>) -> Connection {
+    connection(GcpAccess::Impersonation {
+        service_account: service_account.map(str::to_owned),
+    })
+}
+
+fn ours() -> ServerPrincipal {
+    ServerPrincipal::GoogleServiceAccount {
+        email: "server@operator-123.iam.gserviceaccount.com".into(),
+    }
+}
+
 fn issuer() -> ServerPrincipal {
     ServerPrincipal::Issuer { url: ISSUER.into() }
 }
@@ -272,7 +287,6 @@ fn without_a_reaper_nothing_of_it_is_there() {
 #[test]
 fn by_a_key_the_accounts_trust_the_account_of_the_key() {
     let grant = granted(&by_key(), &ServerPrincipal::GivenKey);
-    assert!(grant.account(GcpIdentity::Bootstrap).is_none());
     assert_eq!(
         grant.trust,
         GcpTrust::Account {
@@ -280,6 +294,44 @@ fn by_a_key_the_accounts_trust_the_account_of_the_key() {
             role: gcp::TOKEN_CREATOR.into(),
         }
     );
+    // What the customer switches on before, and nothing more.
+    assert_eq!(
+        grant.bootstrap_apis,
+        [
+            "cloudresourcemanager.googleapis.com",
+            "serviceusage.googleapis.com"
+        ]
+    );
+    assert!(!grant.apis().any(|api| api.starts_with("sts.")));
+}
+
+#[test]
+fn every_method_makes_the_same_identities() {
+    let keyless = granted(&keyless(), &issuer());
+    let by_key = granted(&by_key(), &ServerPrincipal::GivenKey);
+    let trusting = granted(&trusting(Some(OURS)), &ours());
+    for other in [&by_key, &trusting] {
+        assert_eq!(other.accounts, keyless.accounts);
+        assert_eq!(other.roles, keyless.roles);
+        assert_eq!(other.bindings, keyless.bindings);
+        assert_eq!(other.permissions, keyless.permissions);
+    }
+}
+
+#[test]
+fn one_account_of_ours_is_trusted_and_only_once_it_is_there() {
+    let grant = granted(&trusting(Some(OURS)), &ours());
+    assert_eq!(
+        grant.trust,
+        GcpTrust::Account {
+            email: OURS.into(),
+            role: gcp::TOKEN_CREATOR.into(),
+        }
+    );
+    // Not the identity that all connections of this server share.
+    assert!(!serde_json::to_string(&grant).unwrap().contains("server@"));
+    assert!(policy::grant(&trusting(None), &ours()).is_err());
+    assert!(policy::grant(&trusting(Some(OURS)), &issuer()).is_err());
 }
 
 #[test]
@@ -310,6 +362,7 @@ fn the_grant_changes_only_with_its_version() {
     let grants = [
         granted(&keyless(), &issuer()),
         granted(&by_key(), &ServerPrincipal::GivenKey),
+        granted(&trusting(Some(OURS)), &ours()),
     ]
     .map(|grant| (grant.trust, grant.roles, grant.bindings, grant.accounts));
     let current = Digest::of_json(&grants).unwrap();

@@ -74,6 +74,7 @@ fn stands(state: &State, token: &Token) -> bool {
 pub(super) struct Question<'q> {
     pub state: &'q State,
     pub now: SimTime,
+    pub wall: WallTime,
     pub caller: &'q Caller,
     /// Roles that the access grants or takes; empty for all but `setIamPolicy`.
     pub modified: &'q BTreeSet<String>,
@@ -98,7 +99,7 @@ impl Question<'_> {
             policy.bindings.iter().any(|binding| {
                 binding.members.iter().any(|member| self.caller.is(member))
                     && self.role_has(&binding.role, permission)
-                    && binding.applies(self.modified)
+                    && binding.applies(self.modified, self.wall)
             })
         })
     }

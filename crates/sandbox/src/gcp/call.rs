@@ -75,6 +75,7 @@ impl Call<'_, '_> {
         Question {
             state: self.state(),
             now: self.at.now,
+            wall: self.at.wall,
             caller: &self.caller,
             modified,
         }

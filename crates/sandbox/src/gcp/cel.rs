@@ -1,6 +1,7 @@
 //! The part of the Common Expression Language that IAM conditions, attribute
 //! mappings and attribute conditions are written in here: literals, lists,
-//! paths, `==`, `!=`, `&&`, `||`, `!`, `in`, `+`, and a few methods.
+//! paths, `==`, `!=`, `<`, `>`, `&&`, `||`, `!`, `in`, `+`, timestamps, and a
+//! few methods.
 //!
 //! What lies outside of it is refused when it is written down, so that no
 //! condition is ever stored and silently not understood.
@@ -33,6 +34,10 @@ pub(super) enum Op {
     And,
     Equal,
     NotEqual,
+    /// Of timestamps only.
+    Before,
+    /// Of timestamps only.
+    After,
     In,
     Plus,
 }
@@ -54,8 +59,8 @@ fn unsupported<T>(message: impl Into<String>) -> Result<T, Unsupported> {
 }
 
 fn tokens(text: &str) -> Result<Vec<Token>, Unsupported> {
-    const SIGNS: [&str; 14] = [
-        "==", "!=", "&&", "||", "!", "(", ")", "[", "]", ",", ".", "+", "{", "}",
+    const SIGNS: [&str; 16] = [
+        "==", "!=", "&&", "||", "!", "<", ">", "(", ")", "[", "]", ",", ".", "+", "{", "}",
     ];
     let mut found = Vec::new();
     let mut rest = text.trim_start();
@@ -142,6 +147,8 @@ impl Parser<'_> {
             (1, Token::Sign("&&")) => Op::And,
             (2, Token::Sign("==")) => Op::Equal,
             (2, Token::Sign("!=")) => Op::NotEqual,
+            (2, Token::Sign("<")) => Op::Before,
+            (2, Token::Sign(">")) => Op::After,
             (2, Token::Word(word)) if word == "in" => Op::In,
             (3, Token::Sign("+")) => Op::Plus,
             _ => return None,
@@ -222,6 +229,15 @@ impl Parser<'_> {
                     Err(_) => return unsupported("a number that is none"),
                 }
             }
+            "timestamp" if self.take("(") => {
+                let Some(Token::Text(text)) = self.peek() else {
+                    return unsupported("a timestamp is a text");
+                };
+                let instant = instant(text)?;
+                self.at += 1;
+                self.expect(")")?;
+                Expr::Literal(instant)
+            }
             _ => Expr::Path(vec![word]),
         })
     }
@@ -262,6 +278,18 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// A timestamp as a value: its seconds, apart from numbers and texts.
+pub(super) fn seconds(unix: i64) -> Value {
+    json!({ "seconds": unix })
+}
+
+fn instant(text: &str) -> Result<Value, Unsupported> {
+    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map(|at| seconds(at.unix_timestamp()))
+        .or_else(|_| unsupported(format!("'{text}' is no timestamp")))
 }
 
 impl Expr {
@@ -329,6 +357,15 @@ fn binary(
         }
         Op::Equal => json!(left? == right.value(of)?),
         Op::NotEqual => json!(left? != right.value(of)?),
+        Op::Before | Op::After => {
+            let left = left?["seconds"].as_i64()?;
+            let right = right.value(of)?["seconds"].as_i64()?;
+            json!(if op == Op::Before {
+                left < right
+            } else {
+                left > right
+            })
+        }
         Op::In => json!(right.value(of)?.as_array()?.contains(&left?)),
         Op::Plus => json!(format!("{}{}", left?.as_str()?, right.value(of)?.as_str()?)),
     })
@@ -367,6 +404,7 @@ mod tests {
             "assertion.sub" => Some(json!("a:b")),
             "assertion.aud" => Some(json!("x")),
             "api.iam.googleapis.com/modifiedGrantsByRole" => Some(json!(["roles/one"])),
+            "request.time" => Some(seconds(1_000_000_000)),
             _ => None,
         };
         parse(text).unwrap().holds(&of)
@@ -389,6 +427,12 @@ mod tests {
         let only = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly";
         assert!(holds(&format!("{only}(['roles/one', 'roles/two'])")));
         assert!(!holds(&format!("{only}(['roles/two'])")));
+        // 2001-09-09T01:46:40Z
+        assert!(holds("request.time < timestamp('2001-09-09T01:46:41Z')"));
+        assert!(!holds("request.time < timestamp('2001-09-09T01:46:40Z')"));
+        assert!(holds("request.time > timestamp('2001-09-09T01:46:39.5Z')"));
+        // Neither of the two is a timestamp.
+        assert!(!holds("assertion.sub < assertion.aud"));
     }
 
     #[test]
@@ -402,6 +446,8 @@ mod tests {
             "a b",
             "[1",
             "1x",
+            "request.time < timestamp('tomorrow')",
+            "request.time < timestamp(a)",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -56,6 +56,9 @@ pub(crate) fn ready(world: &World, endpoint: &str) -> Value {
                 "organization": chain.last().map(|top| &top.name),
                 "folder": node.parent,
                 "domain": domain,
+                "service_account": project.accounts.values()
+                    .find(|account| account.email.starts_with(state::SERVER))
+                    .map(|account| &account.email),
             })
         })
         .collect();

@@ -2,6 +2,7 @@
 
 use super::cel;
 use super::error::Refusal;
+use crate::clock::WallTime;
 use crate::rng::Rng;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,13 +48,18 @@ impl Binding {
     }
 
     /// Whether the condition lets this access through; `modified` are the
-    /// roles that the access grants or takes.
-    pub fn applies(&self, modified: &BTreeSet<String>) -> bool {
+    /// roles that the access grants or takes. Conditions tell the time by the
+    /// machine's clock, since who writes them does.
+    pub fn applies(&self, modified: &BTreeSet<String>, now: WallTime) -> bool {
         let Some(condition) = &self.condition else {
             return true;
         };
         cel::parse(&condition.expression).is_ok_and(|expression| {
-            expression.holds(&|path| (path.join(".") == MODIFIED).then(|| json!(modified)))
+            expression.holds(&|path| match path.join(".").as_str() {
+                MODIFIED => Some(json!(modified)),
+                "request.time" => Some(cel::seconds(now.unix_seconds())),
+                _ => None,
+            })
         })
     }
 }

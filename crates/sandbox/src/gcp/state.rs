@@ -149,6 +149,9 @@ pub(crate) struct Operation {
 /// APIs that a new project has on.
 const INITIAL: [&str; 4] = ["cloudapis", "servicemanagement", "serviceusage", "storage"];
 
+/// The account in the operator's project that a server has a key of.
+pub(super) const SERVER: &str = "landfall-server";
+
 /// Alphabet of tokens.
 pub(super) const URL_SAFE: &[u8] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -191,6 +194,49 @@ impl State {
         for index in 1..=customers {
             self.tenant(&format!("customer-{index}"), AccountRole::Customer, at);
         }
+        self.server(at);
+    }
+
+    /// What an operator of a Landfall server sets up in a project of their own:
+    /// an identity that makes service accounts there.
+    fn server(&mut self, at: &Moment) {
+        let operated = self
+            .projects()
+            .find(|(_, project)| project.role == AccountRole::Operator)
+            .map(|(node, project)| (node.name.clone(), project.id.clone()));
+        let Some((node, id)) = operated else {
+            return;
+        };
+        let email = format!("{SERVER}@{id}.iam.gserviceaccount.com");
+        let unique_id = format!("1{}", self.rng.text(20, b"0123456789"));
+        if let Some(node) = self.nodes.get_mut(&node) {
+            let mut policy = node.policy.latest().clone();
+            policy.bindings.push(Binding::new(
+                "roles/iam.serviceAccountAdmin",
+                &format!("serviceAccount:{email}"),
+            ));
+            policy.bindings.sort();
+            node.policy = Versioned::new(policy, at.now);
+        }
+        let Some(project) = self.project_mut(&id) else {
+            return;
+        };
+        for api in ["iam", "iamcredentials"] {
+            project
+                .services
+                .insert(format!("{api}.googleapis.com"), at.now);
+        }
+        let account = ServiceAccount {
+            unique_id: unique_id.clone(),
+            email,
+            display_name: "Landfall server".to_owned(),
+            description: String::new(),
+            disabled: false,
+            life: Life::Active,
+            keys: BTreeMap::new(),
+            policy: Versioned::new(Policy::default(), at.now),
+        };
+        project.accounts.insert(unique_id, account);
     }
 
     fn tenant(&mut self, name: &str, role: AccountRole, at: &Moment) {

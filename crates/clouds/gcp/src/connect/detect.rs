@@ -1,6 +1,7 @@
 //! One look for the grant.
 
-use super::GcpConnector;
+use super::{GcpConnector, verify};
+use crate::door::Door;
 use landfall_model::{
     connection::GcpConnection,
     connector::Detection,
@@ -63,6 +64,23 @@ pub(super) async fn look(connector: &GcpConnector, connection: GcpConnection<'_>
         }
     };
     let (provisioner, reaper) = futures::join!(provisioner, reaper);
+    if let (Door::Key(_), Look::Refused(_), _) | (Door::Key(_), _, Look::Refused(_)) =
+        (&connector.door, &provisioner, &reaper)
+    {
+        // Nothing is set up yet, or not all of it: that is for the checks to
+        // do, as long as the account may.
+        match verify::setup::may_set_up(entry, connection).await {
+            Ok(true) => return Detection::Granted,
+            Ok(false) => {}
+            Err(failure) => {
+                if let Look::Unreachable(failure) = Look::at::<()>(Err(failure)) {
+                    return Detection::Unreachable {
+                        evidence: failure.message,
+                    };
+                }
+            }
+        }
+    }
     match (provisioner, reaper) {
         (Look::LetIn, Look::LetIn) => Detection::Granted,
         (Look::Unreachable(failure), _) | (_, Look::Unreachable(failure)) => {

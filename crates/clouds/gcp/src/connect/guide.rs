@@ -5,12 +5,13 @@ mod opentofu;
 mod quote;
 mod script;
 
-use crate::{config::GcpConfig, door};
+use crate::{config::GcpConfig, door::federation::provider};
 use landfall_model::{
-    connection::{GcpAccess, GcpConnection},
+    connection::{GcpAccess, GcpConnection, ProjectId},
     driver::Failure,
     grant::{Fact, GcpGrant, GcpIdentity, GcpTrust, GrantGuide, GrantSpec, How, Way},
 };
+use script::Key;
 use serde_json::Value;
 
 /// What every way needs to know.
@@ -40,45 +41,100 @@ pub(super) fn write(
         grant,
         uploads,
     };
+    let ways = match connection.access() {
+        GcpAccess::WorkloadIdentity { .. } => ways(
+            script::for_a_pool(&context),
+            opentofu::module(&context),
+            console::for_a_pool(&context),
+        ),
+        GcpAccess::Impersonation { .. } => ways(
+            script::for_an_account(&context),
+            opentofu::module(&context),
+            console::for_an_account(&context),
+        ),
+        GcpAccess::ServiceAccountKey {
+            service_account,
+            key_id,
+            ..
+        } => by_key(
+            config,
+            &Key {
+                project: Some(grant.project_id.as_str()),
+                account: Some(service_account),
+                known: Some(key_id),
+                apis: &grant.bootstrap_apis,
+            },
+        ),
+    };
+    Ok(GrantGuide {
+        version: grant.version,
+        digest: spec.digest(),
+        facts: facts(connection, grant),
+        ways,
+        revoke_steps: console::revoke(&context, connection.access()),
+    })
+}
+
+/// The ways to make a key, for those who have no connection yet: one is made
+/// with the key. Without a project, the script takes the one that gcloud is set
+/// to.
+pub fn key_setup(config: &GcpConfig, project: Option<&ProjectId>) -> Vec<Way> {
+    let apis = FIRST.map(str::to_owned);
+    by_key(
+        config,
+        &Key {
+            project: project.map(ProjectId::as_str),
+            account: None,
+            known: None,
+            apis: &apis,
+        },
+    )
+}
+
+/// What an owner switches on before Landfall can switch on the rest.
+const FIRST: [&str; 2] = [
+    "cloudresourcemanager.googleapis.com",
+    "serviceusage.googleapis.com",
+];
+
+fn by_key(config: &GcpConfig, key: &Key<'_>) -> Vec<Way> {
+    ways(
+        script::for_a_key(key),
+        opentofu::for_a_key(key),
+        console::for_a_key(config, key),
+    )
+}
+
+/// The recommended one first.
+fn ways(script: String, module: String, steps: Vec<String>) -> Vec<Way> {
     let way = |id: &str, title: &str, about: &str, how: How| Way {
         id: id.to_owned(),
         title: title.to_owned(),
         about: about.to_owned(),
         how,
     };
-    let mut ways = vec![way(
-        "script",
-        "With one command in Cloud Shell",
-        "Open Cloud Shell as an owner of the project, read the script, and run it. Running it \
-         again repairs what is there.",
-        How::Commands {
-            commands: script::for_a_pool(&context),
-        },
-    )];
-    ways.push(way(
-        "opentofu",
-        "With OpenTofu or Terraform",
-        "Write it to landfall.tf in a folder of its own, and apply it. Choose this if your \
+    vec![
+        way(
+            "script",
+            "With one command in Cloud Shell",
+            "Open Cloud Shell as an owner of the project, read the script, and run it. Running it \
+             again repairs what is there.",
+            How::Commands { commands: script },
+        ),
+        way(
+            "opentofu",
+            "With OpenTofu or Terraform",
+            "Write it to landfall.tf in a folder of its own, and apply it. Choose this if your \
              project is already described in code.",
-        How::Commands {
-            commands: opentofu::module(&context),
-        },
-    ));
-    ways.push(way(
-        "console",
-        "By hand in the console",
-        "The same, click by click.",
-        How::Steps {
-            steps: console::for_a_pool(&context),
-        },
-    ));
-    Ok(GrantGuide {
-        version: grant.version,
-        digest: spec.digest(),
-        facts: facts(connection, grant),
-        ways,
-        revoke_steps: console::revoke(&context),
-    })
+            How::Commands { commands: module },
+        ),
+        way(
+            "console",
+            "By hand in the console",
+            "The same, click by click.",
+            How::Steps { steps },
+        ),
+    ]
 }
 
 fn facts(connection: GcpConnection<'_>, grant: &GcpGrant) -> Vec<Fact> {
@@ -109,11 +165,14 @@ fn facts(connection: GcpConnection<'_>, grant: &GcpGrant) -> Vec<Fact> {
                 project_number: Some(number),
             } = connection.access()
             {
-                let audience = format!("https:{}", door::provider(connection, number));
+                let audience = format!("https:{}", provider(connection, number));
                 fact("audience", "Audience", &audience);
             }
         }
         GcpTrust::Account { email, .. } => fact("trusted", "Trusted service account", email),
+    }
+    if let GcpAccess::ServiceAccountKey { key_id, .. } = connection.access() {
+        fact("key", "Key", key_id);
     }
     for account in &grant.accounts {
         let label = match account.identity {
@@ -123,11 +182,13 @@ fn facts(connection: GcpConnection<'_>, grant: &GcpGrant) -> Vec<Fact> {
         };
         fact(account.identity.as_str(), label, &account.email);
     }
-    let two_keys = match (&grant.trust, connection.with_reaper) {
+    let two_keys = match (connection.access(), connection.with_reaper) {
         (_, false) => "no: there is no reaper, so Landfall never deletes what holds data",
-        (GcpTrust::Federation { .. }, true) => "yes",
-        // Its Project IAM Admin can give itself anything.
-        (GcpTrust::Account { .. }, true) => "no: the account that was given can grant anything",
+        (GcpAccess::WorkloadIdentity { .. } | GcpAccess::Impersonation { .. }, true) => "yes",
+        (GcpAccess::ServiceAccountKey { .. }, true) => {
+            "yes, once everything is made: Landfall takes Project IAM Admin away from the key's \
+             account, unless that has more roles than the setup gives it"
+        }
     };
     fact("two-keys", "Two keys to destroy", two_keys);
     facts

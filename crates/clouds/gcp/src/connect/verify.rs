@@ -1,21 +1,25 @@
 //! All checks of a connection.
 //!
-//! First that Google takes our token and refuses others; then that we may act
-//! as each account of the grant; then, as the bootstrap, what is switched on and
-//! bound; then everything else side by side.
+//! First that Google takes our token and refuses others; by a key, that what is
+//! missing is made; then that we may act as each account of the grant; then, as
+//! the bootstrap, what is switched on and bound; then everything else side by
+//! side.
 
 mod binding;
 mod entry;
 mod grant;
+mod lifetime;
 mod permissions;
 mod policies;
+mod policy;
 mod project;
 pub(super) mod quotas;
 mod recorder;
 mod services;
+pub(super) mod setup;
 
 use super::GcpConnector;
-use crate::http::Session;
+use crate::{door::Door, http::Session};
 use futures::{FutureExt, future::BoxFuture};
 use landfall_model::{
     Timestamp,
@@ -60,12 +64,12 @@ pub(super) async fn run(
     now: Timestamp,
     sink: &dyn CheckSink,
 ) -> Verification {
-    let recorder = Recorder {
-        clock: connector.clock.as_ref(),
-        entropy: connector.entropy.as_ref(),
-        settling: is_settling(&connection.state, now),
+    let recorder = Recorder::new(
+        connector.clock.as_ref(),
+        connector.entropy.as_ref(),
+        is_settling(&connection.state, now),
         sink,
-    };
+    );
     let (gcp, grant) = match (connection.gcp(), super::granted(spec)) {
         (Ok(gcp), Ok(grant)) => (gcp, grant),
         (Err(wrong), _) => return impossible(&recorder, &wrong.into()),
@@ -77,11 +81,37 @@ pub(super) async fn run(
         grant,
         recorder,
     };
-    let entered = entry::enter(&run).await;
-    let mut checks = entered.checks;
+    let arrived = entry::arrive(&run).await;
+    let mut checks = arrived.checks;
+    let entry = arrived.session.as_ref();
+    let mut setup = match &connector.door {
+        Door::Key(_) => Some(setup::run(&run, entry).await),
+        Door::Federation(_) | Door::Account(_) => None,
+    };
+    if let Some(setup) = &mut setup {
+        checks.append(&mut setup.checks);
+    }
+    let entered = entry::enter(&run, entry).await;
+    checks.extend(entered.checks);
     let sessions = entered.sessions;
-
-    checks.extend(make_ready(&run, &sessions).await);
+    let observer = setup.as_ref().and_then(setup::Setup::observer);
+    checks.extend(make_ready(&run, &sessions, observer).await);
+    let mut too_broad = false;
+    if let Some(setup) = &setup {
+        let check = setup::narrow_down(&run, setup, &sessions).await;
+        too_broad = check.outcome == Outcome::Warn;
+        checks.push(check);
+    }
+    let mut secret = None;
+    if let Some((check, held)) = lifetime::in_use(&run, &sessions).await {
+        checks.push(check);
+        secret = held;
+    }
+    let mut left_behind_gone = false;
+    if let Some((check, gone)) = lifetime::left_behind(&run, &sessions).await {
+        checks.push(check);
+        left_behind_gone = gone;
+    }
 
     let mut rest: Vec<BoxFuture<'_, Vec<Check>>> = Vec::new();
     for group in &grant.permissions {
@@ -97,22 +127,30 @@ pub(super) async fn run(
     rest.push(quotas::check(&run, &sessions).boxed());
     rest.push(policies::check(&run, &sessions).boxed());
     let (rest, about) = futures::join!(few_at_once(rest), grant::check(&run, &sessions));
+    too_broad |= rest.iter().any(|check| {
+        check.id == "gcp.refused.provisioner-no-widening" && check.outcome == Outcome::Fail
+    });
     checks.extend(rest);
     checks.extend(about.checks);
     Verification {
         checks,
-        refused: entered.refused,
+        refused: arrived.refused || entered.refused,
         grant_version: about.version,
         grant_digest: about.digest,
+        too_broad,
+        secret,
+        left_behind_gone,
         ..Verification::default()
     }
 }
 
 /// What the bootstrap does itself. Each step looks before it acts, and what it
-/// stands on comes before it.
-async fn make_ready(run: &Run<'_>, sessions: &Sessions) -> Vec<Check> {
-    let mut checks = project::check(run, sessions).await;
-    let (on, check) = services::usage_is_on(run, sessions).await;
+/// stands on comes before it. `observer` sees the project where the bootstrap
+/// cannot yet.
+async fn make_ready(run: &Run<'_>, sessions: &Sessions, observer: Option<&Session>) -> Vec<Check> {
+    let observer = sessions.bootstrap.as_ref().or(observer);
+    let mut checks = project::check(run, observer).await;
+    let (on, check) = services::usage_is_on(run, observer).await;
     checks.push(check);
     let bootstrap = sessions.bootstrap.as_ref().filter(|_| on);
     checks.extend(services::switch_on(run, bootstrap, services::Batch::Free).await);

@@ -1,6 +1,8 @@
 //! The connector on the sandbox, over real HTTP.
 
+mod account;
 mod bounds;
+mod key;
 mod keyless;
 mod script;
 mod support;

@@ -5,7 +5,8 @@
 //! `modifiedGrantsByRole` is only documented for policies of projects, folders
 //! and organizations. So no account of ours may do that: the customer's script
 //! binds everything but the provisioner's role, and the bootstrap may bind that
-//! one role only.
+//! one role only. By a key, the account whose key it is makes all of it, once,
+//! and keeps nothing but the right to act as the three.
 
 mod tables;
 
@@ -19,7 +20,7 @@ use landfall_model::{
 
 /// Counts up with every change of the grant's meaning. It is the end of the
 /// custom roles' descriptions.
-pub const GRANT_VERSION: u32 = 1;
+pub const GRANT_VERSION: u32 = 2;
 
 /// Lets a federated principal act as a service account.
 pub const WORKLOAD_IDENTITY_USER: &str = "roles/iam.workloadIdentityUser";
@@ -52,18 +53,23 @@ pub fn grant(
     principal: &ServerPrincipal,
 ) -> Result<GcpGrant, PolicyError> {
     let trust = trust(connection, principal)?;
-    // By a key, the account whose key it is does the bootstrap's work itself.
-    let by_key = matches!(connection.access(), GcpAccess::ServiceAccountKey { .. });
     let identities: Vec<GcpIdentity> = GcpIdentity::ALL
         .into_iter()
-        .filter(|identity| match identity {
-            GcpIdentity::Bootstrap => !by_key,
-            GcpIdentity::Provisioner => true,
-            GcpIdentity::Reaper => connection.with_reaper,
-        })
+        .filter(|identity| *identity != GcpIdentity::Reaper || connection.with_reaper)
         .collect();
     let roles: Vec<GcpRole> = identities.iter().map(|i| role(connection, *i)).collect();
     let apis = &tables::table().apis;
+    let first = full(&apis.first);
+    let entry = full(&apis.entry);
+    let free = full(&apis.free);
+    let (bootstrap_apis, free_apis) = match connection.access() {
+        GcpAccess::WorkloadIdentity { .. } => {
+            (sorted([first, entry, full(&apis.federation)]), free)
+        }
+        GcpAccess::Impersonation { .. } => (sorted([first, entry]), free),
+        // The account of the key switches on by which it acts as others.
+        GcpAccess::ServiceAccountKey { .. } => (first, [entry, free].concat()),
+    };
     Ok(GcpGrant {
         version: GRANT_VERSION,
         project_id: connection.project_id().clone(),
@@ -72,8 +78,8 @@ pub fn grant(
         bindings: bindings(connection, &roles),
         permissions: permissions(&identities),
         roles,
-        bootstrap_apis: full(&apis.bootstrap),
-        free_apis: full(&apis.free),
+        bootstrap_apis,
+        free_apis,
         billed_apis: full(&apis.billed),
     })
 }
@@ -82,6 +88,12 @@ fn full(apis: &[String]) -> Vec<String> {
     apis.iter()
         .map(|name| format!("{name}.googleapis.com"))
         .collect()
+}
+
+fn sorted<const N: usize>(apis: [Vec<String>; N]) -> Vec<String> {
+    let mut apis = apis.concat();
+    apis.sort();
+    apis
 }
 
 fn trust(
@@ -213,10 +225,7 @@ fn bindings(connection: GcpConnection<'_>, roles: &[GcpRole]) -> Vec<GcpBinding>
     let provisioner = roles
         .iter()
         .find(|role| role.identity == GcpIdentity::Provisioner);
-    let bootstrap = roles
-        .iter()
-        .any(|role| role.identity == GcpIdentity::Bootstrap);
-    if let (Some(provisioner), true) = (provisioner, bootstrap) {
+    if let Some(provisioner) = provisioner {
         bindings.push(GcpBinding {
             identity: GcpIdentity::Bootstrap,
             role: PROJECT_IAM_ADMIN.to_owned(),

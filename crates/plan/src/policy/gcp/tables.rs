@@ -41,7 +41,12 @@ pub(super) struct Refused {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Apis {
-    pub(super) bootstrap: Vec<String>,
+    /// By which everything else can be switched on.
+    pub(super) first: Vec<String>,
+    /// Those that acting as a service account takes.
+    pub(super) entry: Vec<String>,
+    /// What a pool takes besides.
+    pub(super) federation: Vec<String>,
     pub(super) free: Vec<String>,
     pub(super) billed: Vec<String>,
 }

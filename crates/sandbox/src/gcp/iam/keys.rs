@@ -44,6 +44,14 @@ fn render(name: &str, key: &Key) -> Value {
     })
 }
 
+fn shown(name: &str, key: &Key) -> Value {
+    let mut shown = render(name, key);
+    if key.disabled {
+        shown["disabled"] = json!(true);
+    }
+    shown
+}
+
 fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<&str> = text
@@ -156,7 +164,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Answer {
     let keys: Vec<Value> = account
         .keys
         .iter()
-        .map(|(id, key)| render(&name(&number, account, id, call), key))
+        .map(|(id, key)| shown(&name(&number, account, id, call), key))
         .collect();
     Ok(json!({ "keys": keys }))
 }
@@ -169,7 +177,7 @@ pub(super) fn get(call: &mut Call<'_, '_>) -> Answer {
     let (number, account) = call.account("iam.serviceAccountKeys.get")?;
     let id = call.param("key");
     let key = account.keys.get(&id).ok_or_else(|| unknown(&id))?;
-    let mut shown = render(&name(&number, account, &id, call), key);
+    let mut shown = shown(&name(&number, account, &id, call), key);
     if call.query("publicKeyType") == Some("TYPE_RAW_PUBLIC_KEY") {
         let der = STANDARD
             .decode(&key.spki)
@@ -189,4 +197,23 @@ pub(super) fn delete(call: &mut Call<'_, '_>) -> Answer {
         account.keys.remove(&id);
     }
     Ok(json!({}))
+}
+
+fn switch(call: &mut Call<'_, '_>, permission: &str, disabled: bool) -> Answer {
+    let (_, account) = call.account(permission)?;
+    let (unique_id, id) = (account.unique_id.clone(), call.param("key"));
+    let key = call
+        .state_mut()
+        .account_mut(&unique_id)
+        .and_then(|account| account.keys.get_mut(&id));
+    key.ok_or_else(|| unknown(&id))?.disabled = disabled;
+    Ok(json!({}))
+}
+
+pub(super) fn disable(call: &mut Call<'_, '_>) -> Answer {
+    switch(call, "iam.serviceAccountKeys.disable", true)
+}
+
+pub(super) fn enable(call: &mut Call<'_, '_>) -> Answer {
+    switch(call, "iam.serviceAccountKeys.enable", false)
 }

@@ -116,6 +116,18 @@ pub(super) const METHODS: Methods = &[
     ),
     (
         "POST",
+        "v1/projects/{project}/serviceAccounts/{account}/keys/{key}:disable",
+        "iam.projects.serviceAccounts.keys.disable",
+        keys::disable,
+    ),
+    (
+        "POST",
+        "v1/projects/{project}/serviceAccounts/{account}/keys/{key}:enable",
+        "iam.projects.serviceAccounts.keys.enable",
+        keys::enable,
+    ),
+    (
+        "POST",
         "v1/projects/{project}/locations/global/workloadIdentityPools",
         "iam.projects.locations.workloadIdentityPools.create",
         pools::create,

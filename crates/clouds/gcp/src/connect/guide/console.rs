@@ -1,7 +1,11 @@
 //! The setup by hand, and how to take it back.
 
-use super::Context;
-use landfall_model::grant::{GcpBinding, GcpIdentity, GcpTrust};
+use super::{Context, script::Key};
+use crate::config::GcpConfig;
+use landfall_model::{
+    connection::GcpAccess,
+    grant::{GcpBinding, GcpIdentity, GcpTrust},
+};
 
 pub(super) fn for_a_pool(context: &Context<'_>) -> Vec<String> {
     let GcpTrust::Federation {
@@ -15,7 +19,10 @@ pub(super) fn for_a_pool(context: &Context<'_>) -> Vec<String> {
     else {
         return Vec::new();
     };
-    let mut steps = vec![opening(context), enabling(&context.grant.bootstrap_apis)];
+    let mut steps = vec![
+        opening(context.config, Some(context.grant.project_id.as_str())),
+        enabling(&context.grant.bootstrap_apis),
+    ];
     let keys = match context.uploads {
         None => "Leave JWK file empty: Google fetches the keys.".to_owned(),
         Some(keys) => format!("JWK file (JSON): upload a file with this text: {keys}"),
@@ -28,6 +35,65 @@ pub(super) fn for_a_pool(context: &Context<'_>) -> Vec<String> {
          server could get in). Save. If the pool was deleted in the last 30 days: Show deleted \
          pools → Restore."
     ));
+    let principal = format!(
+        "principal://iam.googleapis.com/projects/<project number>/locations/global/\
+         workloadIdentityPools/{pool_id}/subject/{subject}"
+    );
+    identities(context, &mut steps, role, &principal);
+    steps.push(
+        "Enter the project number in Landfall: it is on the project's welcome page, beside the \
+         project id."
+            .to_owned(),
+    );
+    steps
+}
+
+pub(super) fn for_an_account(context: &Context<'_>) -> Vec<String> {
+    let GcpTrust::Account { email, role } = &context.grant.trust else {
+        return Vec::new();
+    };
+    let mut steps = vec![
+        opening(context.config, Some(context.grant.project_id.as_str())),
+        enabling(&context.grant.bootstrap_apis),
+    ];
+    identities(context, &mut steps, role, email);
+    steps.push(format!(
+        "If granting to {email} is refused because it does \"not belong to a permitted \
+         customer\": Domain restricted sharing keeps accounts of other organizations out. Connect \
+         by workload-identity instead, or let an Organization Policy Administrator allow it. \
+         Otherwise there is nothing to enter: Landfall sees the grant by itself."
+    ));
+    steps
+}
+
+pub(super) fn for_a_key(config: &GcpConfig, key: &Key<'_>) -> Vec<String> {
+    let account = key.account.unwrap_or("landfall-setup");
+    let mut steps = vec![
+        opening(config, key.project),
+        enabling(key.apis),
+        format!(
+            "IAM & Admin → Service accounts → Create service account, if it is not there. Name: \
+             any, for instance {account}. Grant it the role Project IAM Admin \
+             (roles/resourcemanager.projectIamAdmin), without a condition and nothing else. \
+             Landfall takes it away again when everything is made."
+        ),
+    ];
+    steps.push(match key.known {
+        Some(known) => format!(
+            "Nothing has to be uploaded as long as the key {known} is listed under {account} → \
+             Keys. Otherwise: Add key → Create new key → JSON, and upload the file to Landfall."
+        ),
+        None => "Open the account → Keys → Add key → Create new key → JSON. Upload the file to \
+                 Landfall, then delete it. If creating a key is refused, your organization forbids \
+                 keys (iam.disableServiceAccountKeyCreation): connect by workload-identity, which \
+                 needs none."
+            .to_owned(),
+    });
+    steps
+}
+
+/// Roles and accounts, and who is let in.
+fn identities(context: &Context<'_>, steps: &mut Vec<String>, role: &str, principal: &str) {
     for (account, custom) in context.accounts().zip(&context.grant.roles) {
         steps.push(format!(
             "IAM & Admin → Roles → Create role. Title {}, ID {}, stage General availability, \
@@ -57,27 +123,20 @@ pub(super) fn for_a_pool(context: &Context<'_>) -> Vec<String> {
         steps.push(format!(
             "IAM & Admin → Service accounts → Create service account. Name {}, ID {}. Grant it \
              {roles}. Then open it → Principals with access → Grant access: role {} to the \
-             principal principal://iam.googleapis.com/projects/<project number>/locations/global/\
-             workloadIdentityPools/{pool_id}/subject/{subject}",
+             principal {principal}",
             account.display_name,
             account.id,
             titled(role),
         ));
     }
-    steps.push(
-        "Enter the project number in Landfall: it is on the project's welcome page, beside the \
-         project id."
-            .to_owned(),
-    );
-    steps
 }
 
-fn opening(context: &Context<'_>) -> String {
+fn opening(config: &GcpConfig, project: Option<&str>) -> String {
     format!(
-        "Open {}/welcome?project={}. At the top, see that the right Google account, organization \
-         and project are selected; if a grant is refused later, it is mostly one of these.",
-        context.config.console_url.trim_end_matches('/'),
-        context.grant.project_id
+        "Open {}/welcome{}. At the top, see that the right Google account, organization and \
+         project are selected; if a grant is refused later, it is mostly one of these.",
+        config.console_url.trim_end_matches('/'),
+        project.map_or_else(String::new, |id| format!("?project={id}"))
     )
 }
 
@@ -119,22 +178,39 @@ fn titled(role: &str) -> &str {
     }
 }
 
-pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {
+pub(super) fn revoke(context: &Context<'_>, access: &GcpAccess) -> Vec<String> {
     let project = &context.grant.project_id;
     let mut steps = vec![
         "Delete what Landfall made first if you no longer want it: afterwards Landfall can \
          neither change nor delete it. What runs goes on running."
             .to_owned(),
     ];
-    match &context.grant.trust {
-        GcpTrust::Federation { pool_id, .. } => steps.push(format!(
-            "To stop Landfall, delete the pool: gcloud iam workload-identity-pools delete \
-             {pool_id} --location=global --project={project}. No new token is issued from then \
-             on; those that exist last up to 15 minutes."
-        )),
-        GcpTrust::Account { email, .. } => steps.push(format!(
-            "To stop Landfall, delete the key: IAM & Admin → Service accounts → {email} → Keys → \
-             the bin beside it. Tokens that exist last up to an hour."
+    match access {
+        GcpAccess::WorkloadIdentity { .. } => {
+            let pool_id = match &context.grant.trust {
+                GcpTrust::Federation { pool_id, .. } => pool_id,
+                GcpTrust::Account { email, .. } => email,
+            };
+            steps.push(format!(
+                "To stop Landfall, delete the pool: gcloud iam workload-identity-pools delete \
+                 {pool_id} --location=global --project={project}. No new token is issued from \
+                 then on; those that exist last up to 15 minutes."
+            ));
+        }
+        GcpAccess::Impersonation { .. } => steps.push(
+            "To stop Landfall, delete the service accounts below, or take its account away from \
+             each (IAM & Admin → Service accounts → Principals with access). Tokens that exist \
+             last up to 15 minutes."
+                .to_owned(),
+        ),
+        GcpAccess::ServiceAccountKey {
+            service_account,
+            key_id,
+            ..
+        } => steps.push(format!(
+            "To stop Landfall, delete the key: gcloud iam service-accounts keys delete {key_id} \
+             --iam-account={service_account} --project={project}. Tokens that exist last up to an \
+             hour. If nothing else uses that account, delete it too."
         )),
     }
     let emails: Vec<&str> = context

@@ -1,6 +1,6 @@
 //! The setup as a module for OpenTofu, and for Terraform.
 
-use super::{Context, quote::hcl};
+use super::{Context, quote::hcl, script::Key};
 use landfall_model::grant::{GcpAccount, GcpBinding, GcpRole, GcpTrust};
 use std::fmt::Write;
 
@@ -17,24 +17,110 @@ terraform {
 "#;
 
 pub(super) fn module(context: &Context<'_>) -> String {
+    let mut text = HEAD.to_owned();
+    let federated = matches!(context.grant.trust, GcpTrust::Federation { .. });
+    begin(
+        &mut text,
+        Some(context.grant.project_id.as_str()),
+        &context.grant.bootstrap_apis,
+        federated,
+    );
+    let trust = match &context.grant.trust {
+        GcpTrust::Federation { subject, role, .. } => {
+            pool(&mut text, context);
+            Trust {
+                role,
+                member: format!(
+                    "\"principal://iam.googleapis.com/${{google_iam_workload_identity_pool.\
+                     landfall.name}}/subject/{}\"",
+                    inner(subject)
+                ),
+            }
+        }
+        GcpTrust::Account { email, role } => Trust {
+            role,
+            member: hcl(&format!("serviceAccount:{email}")),
+        },
+    };
+    for account in context.accounts() {
+        make_account(&mut text, account, &trust);
+    }
+    for role in &context.grant.roles {
+        make_role(&mut text, role);
+    }
+    for (index, binding) in context.grant.bindings.iter().enumerate() {
+        // Landfall binds the others by itself.
+        if !binding.by_bootstrap {
+            bind(&mut text, context, index, binding);
+        }
+    }
+    if federated {
+        text.push_str(
+            r#"
+output "project_number" {
+  description = "Enter it in Landfall."
+  value       = data.google_project.this.number
+}
+"#,
+        );
+    }
+    text
+}
+
+/// Whom each account lets in.
+struct Trust<'a> {
+    role: &'a str,
+    /// An expression.
+    member: String,
+}
+
+fn begin(text: &mut String, project: Option<&str>, apis: &[String], number: bool) {
+    let apis: Vec<String> = apis
+        .iter()
+        .map(|api| format!("    {},\n", hcl(api)))
+        .collect();
+    write!(
+        text,
+        "locals {{\n  project = {}\n}}\n",
+        project.map_or_else(|| "var.project".to_owned(), hcl)
+    )
+    .expect("writing to a String");
+    if number {
+        text.push_str(
+            r#"
+data "google_project" "this" {
+  project_id = local.project
+}
+"#,
+        );
+    }
+    write!(
+        text,
+        r#"
+resource "google_project_service" "this" {{
+  for_each = toset([
+{apis}  ])
+  project            = local.project
+  service            = each.value
+  disable_on_destroy = false
+}}
+"#,
+        apis = apis.concat(),
+    )
+    .expect("writing to a String");
+}
+
+fn pool(text: &mut String, context: &Context<'_>) {
     let GcpTrust::Federation {
         pool_id,
         provider_id,
         issuer_url,
-        subject,
         condition,
-        role,
+        ..
     } = &context.grant.trust
     else {
-        return String::new();
+        return;
     };
-    let mut text = HEAD.to_owned();
-    let apis: Vec<String> = context
-        .grant
-        .bootstrap_apis
-        .iter()
-        .map(|api| format!("    {},\n", hcl(api)))
-        .collect();
     // Aligned as `tofu fmt` wants it.
     let oidc = match context.uploads {
         None => format!("    issuer_uri = {}", hcl(issuer_url)),
@@ -46,22 +132,7 @@ pub(super) fn module(context: &Context<'_>) -> String {
     };
     write!(
         text,
-        r#"locals {{
-  project = {project}
-}}
-
-data "google_project" "this" {{
-  project_id = local.project
-}}
-
-resource "google_project_service" "this" {{
-  for_each = toset([
-{apis}  ])
-  project            = local.project
-  service            = each.value
-  disable_on_destroy = false
-}}
-
+        r#"
 resource "google_iam_workload_identity_pool" "landfall" {{
   project                   = local.project
   workload_identity_pool_id = {pool}
@@ -83,37 +154,71 @@ resource "google_iam_workload_identity_pool_provider" "landfall" {{
   }}
 }}
 "#,
-        project = hcl(context.grant.project_id.as_str()),
-        apis = apis.concat(),
         pool = hcl(pool_id),
         provider = hcl(provider_id),
         condition = hcl(condition),
     )
     .expect("writing to a String");
-    for account in context.accounts() {
-        make_account(&mut text, account, subject, role);
+}
+
+/// An account that may administer the project's IAM, and its key.
+pub(super) fn for_a_key(key: &Key<'_>) -> String {
+    let mut text = HEAD.to_owned();
+    if key.project.is_none() {
+        text.push_str(
+            r#"variable "project" {
+  type = string
+}
+
+"#,
+        );
     }
-    for role in &context.grant.roles {
-        make_role(&mut text, role);
-    }
-    for (index, binding) in context.grant.bindings.iter().enumerate() {
-        // Landfall binds the others by itself.
-        if !binding.by_bootstrap {
-            bind(&mut text, context, index, binding);
-        }
-    }
-    text.push_str(
+    begin(&mut text, key.project, key.apis, false);
+    // Of an address, what stands before the project.
+    let id = key.account.unwrap_or("landfall-setup");
+    let id = id.split_once('@').map_or(id, |(name, _)| name);
+    write!(
+        text,
         r#"
-output "project_number" {
-  description = "Enter it in Landfall."
-  value       = data.google_project.this.number
+resource "google_service_account" "setup" {{
+  project      = local.project
+  account_id   = {id}
+  display_name = "Landfall setup"
+  description  = "Its key sets Landfall up"
+  depends_on   = [google_project_service.this]
+}}
+
+# Landfall takes it away when everything is made: then remove this block, or the next plan wants
+# to bind it again.
+resource "google_project_iam_member" "setup" {{
+  project = local.project
+  role    = "roles/resourcemanager.projectIamAdmin"
+  member  = google_service_account.setup.member
+}}
+"#,
+        id = hcl(id),
+    )
+    .expect("writing to a String");
+    if key.known.is_none() {
+        text.push_str(
+            r#"
+# The key is in the state too: keep that as safe as the key.
+resource "google_service_account_key" "setup" {
+  service_account_id = google_service_account.setup.name
+}
+
+output "key" {
+  description = "tofu output -raw key | base64 -d > landfall-key.json, then upload that file."
+  value       = google_service_account_key.setup.private_key
+  sensitive   = true
 }
 "#,
-    );
+        );
+    }
     text
 }
 
-fn make_account(text: &mut String, account: &GcpAccount, subject: &str, role: &str) {
+fn make_account(text: &mut String, account: &GcpAccount, trust: &Trust<'_>) {
     write!(
         text,
         r#"
@@ -128,15 +233,15 @@ resource "google_service_account" "{name}" {{
 resource "google_service_account_iam_member" "{name}" {{
   service_account_id = google_service_account.{name}.name
   role               = {role}
-  member             = "principal://iam.googleapis.com/${{google_iam_workload_identity_pool.landfall.name}}/subject/{subject}"
+  member             = {member}
 }}
 "#,
         name = account.identity.as_str(),
         id = hcl(&account.id),
         display_name = hcl(&account.display_name),
         description = hcl(&account.description),
-        role = hcl(role),
-        subject = inner(subject),
+        role = hcl(trust.role),
+        member = trust.member,
     )
     .expect("writing to a String");
 }

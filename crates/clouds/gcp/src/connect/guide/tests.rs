@@ -68,6 +68,34 @@ fn script(grant: &GcpGrant, uploads: Option<&Value>) -> String {
     })
 }
 
+/// The same grant, given to an account in which every text is `hostile`.
+fn trusting(mut grant: GcpGrant, hostile: &str) -> GcpGrant {
+    grant.trust = GcpTrust::Account {
+        email: hostile.to_owned(),
+        role: hostile.to_owned(),
+    };
+    grant
+}
+
+/// Those of the other two methods.
+fn others(hostile: &str) -> [String; 2] {
+    let grant = trusting(grant(hostile), hostile);
+    let apis = [hostile.to_owned()];
+    [
+        script::for_an_account(&Context {
+            config: &GcpConfig::default(),
+            grant: &grant,
+            uploads: None,
+        }),
+        script::for_a_key(&Key {
+            project: Some(hostile),
+            account: Some(hostile),
+            known: Some(hostile),
+            apis: &apis,
+        }),
+    ]
+}
+
 /// What `sh` prints for a text; an error where it cannot read it.
 fn sh(program: &str, flags: &[&str], text: &str) -> Result<Vec<u8>, String> {
     let mut child = Command::new(program)
@@ -130,6 +158,9 @@ proptest! {
             let script = script(&grant, uploads);
             prop_assert_eq!(sh("bash", &["-n"], &script), Ok(Vec::new()));
         }
+        for script in others(&text) {
+            prop_assert_eq!(sh("bash", &["-n"], &script), Ok(Vec::new()));
+        }
     }
 
     /// Run for real, with a gcloud that only takes what it is given: nothing but
@@ -137,15 +168,18 @@ proptest! {
     #[test]
     fn any_text_in_a_grant_is_never_run(text in hostile()) {
         let stand_in = "gcloud() { :; }\nsleep() { :; }\n";
-        let printed = sh("sh", &[], &format!("{stand_in}{}", script(&grant(&text), None)));
-        let printed = String::from_utf8_lossy(&printed.unwrap()).into_owned();
-        // Where a text is shown, it is shown as it is.
-        let injected = printed
-            .replace(&text.replace('\0', ""), "")
-            .lines()
-            .any(|line| line.trim() == "INJECTED");
-        prop_assert!(!injected, "{printed}");
-        prop_assert!(printed.contains("Done."), "{printed}");
+        let [account, key] = others(&text);
+        for script in [script(&grant(&text), None), account, key] {
+            let printed = sh("sh", &[], &format!("{stand_in}{script}"));
+            let printed = String::from_utf8_lossy(&printed.unwrap()).into_owned();
+            // Where a text is shown, it is shown as it is.
+            let injected = printed
+                .replace(&text.replace('\0', ""), "")
+                .lines()
+                .any(|line| line.trim() == "INJECTED");
+            prop_assert!(!injected, "{printed}");
+            prop_assert!(printed.contains("Done."), "{printed}");
+        }
     }
 
     #[test]
@@ -168,14 +202,31 @@ proptest! {
 
 #[test]
 fn the_module_is_formatted_as_the_tools_want_it() {
-    let grant = grant("a-text");
+    let pool = grant("a-text");
+    let account = trusting(pool.clone(), "a-text");
     let keys = serde_json::json!({ "keys": [] });
-    for uploads in [None, Some(&keys)] {
-        let module = opentofu::module(&Context {
+    let of = |grant, uploads| {
+        opentofu::module(&Context {
             config: &GcpConfig::default(),
-            grant: &grant,
+            grant,
             uploads,
-        });
+        })
+    };
+    let by_key = |project| {
+        opentofu::for_a_key(&Key {
+            project,
+            account: None,
+            known: None,
+            apis: &pool.bootstrap_apis,
+        })
+    };
+    for module in [
+        of(&pool, None),
+        of(&pool, Some(&keys)),
+        of(&account, None),
+        by_key(None),
+        by_key(Some("my-project-123")),
+    ] {
         for tool in ["tofu", "terraform"] {
             // Asking for its version would go to the network.
             let there = std::env::var_os("PATH").is_some_and(|path| {

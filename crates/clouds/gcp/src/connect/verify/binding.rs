@@ -1,19 +1,15 @@
 //! Binding the provisioner's role, which the bootstrap may do and nothing else.
 
-use super::{Found, Question, Run, Sessions};
-use crate::http::Session;
+use super::{
+    Found, Question, Run, Sessions,
+    policy::{self, Of},
+};
 use landfall_model::{
     check::{Check, Outcome},
     connection::State,
     driver::{Failure, FailureKind},
     grant::GcpIdentity,
 };
-use reqwest::Method;
-use serde_json::{Value, json};
-
-const MANAGER: &str = "cloudresourcemanager";
-/// Somebody else may change the policy between our reading and our writing.
-const TRIES: usize = 5;
 
 pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
     let wanted = run
@@ -38,7 +34,12 @@ pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
             let (Some(wanted), Some(account)) = (wanted, account) else {
                 return Found::skipped("the grant has no such role");
             };
-            match bind(run, session, &wanted.role, &account.member()).await {
+            let member = account.member();
+            let bound = policy::edit(run, session, Of::Project, |bindings| {
+                policy::add(bindings, &wanted.role, &member, None)
+            })
+            .await;
+            match bound {
                 Ok(false) => Found::pass(format!("{} has {}", account.email, wanted.role)),
                 // Before the first connecting, it is for us to bind.
                 Ok(true) if matches!(run.connection.state, State::Connected { .. }) => Found::warn(
@@ -53,7 +54,8 @@ pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
         .await
 }
 
-fn refused(run: &Run<'_>, failure: &Failure) -> Found {
+/// Why a policy was not written.
+pub(super) fn refused(run: &Run<'_>, failure: &Failure) -> Found {
     if failure.kind == FailureKind::Busy {
         return Found::with(
             Outcome::Unanswered,
@@ -77,97 +79,4 @@ fn refused(run: &Run<'_>, failure: &Failure) -> Found {
         "run the setup again: the bootstrap's conditional Project IAM Admin is missing, or its \
          condition is another one",
     )
-}
-
-pub(super) async fn policy(run: &Run<'_>, session: &Session) -> Result<Value, Failure> {
-    let path = format!("v3/projects/{}:getIamPolicy", run.connection.project_id());
-    let body = json!({ "options": { "requestedPolicyVersion": 3 } });
-    run.recorder
-        .patiently(|| session.ask(MANAGER, &path, &body))
-        .await
-}
-
-/// Whether the role had to be bound.
-async fn bind(run: &Run<'_>, session: &Session, role: &str, member: &str) -> Result<bool, Failure> {
-    let path = format!("v3/projects/{}:setIamPolicy", run.connection.project_id());
-    let mut last = None;
-    for _ in 0..TRIES {
-        let policy = policy(run, session).await?;
-        let Some(changed) = with(&policy, role, member) else {
-            return Ok(false);
-        };
-        let body = json!({ "policy": changed });
-        let answer = run
-            .recorder
-            .patiently(|| session.change(Method::POST, MANAGER, &path, &body))
-            .await;
-        match answer {
-            Ok(_) => return Ok(true),
-            // Lost or overtaken: read again, the etag says whether it was
-            // written.
-            Err(failure) if matches!(failure.kind, FailureKind::Busy | FailureKind::Unknown) => {
-                last = Some(failure);
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    Err(last.unwrap_or_else(|| {
-        Failure::new(
-            FailureKind::Busy,
-            "ABORTED",
-            "the policy was changed meanwhile",
-        )
-    }))
-}
-
-/// The policy with the binding in it, and with the etag that it was read with;
-/// `None` when it is there. Everything else stays as it is.
-fn with(policy: &Value, role: &str, member: &str) -> Option<Value> {
-    let mut policy = policy.clone();
-    let bindings = policy["bindings"].as_array().cloned().unwrap_or_default();
-    let mut bindings = bindings;
-    let ours = bindings
-        .iter_mut()
-        .find(|binding| binding["role"] == role && binding["condition"].is_null());
-    match ours {
-        Some(binding) => {
-            let mut members = binding["members"].as_array().cloned().unwrap_or_default();
-            if members.iter().any(|known| known == member) {
-                return None;
-            }
-            members.push(json!(member));
-            binding["members"] = json!(members);
-        }
-        None => bindings.push(json!({ "role": role, "members": [member] })),
-    }
-    policy["bindings"] = json!(bindings);
-    // Needed where any binding has a condition, and ours has one.
-    policy["version"] = json!(3);
-    Some(policy)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_binding_is_added_and_nothing_else_changes() {
-        let conditional = json!({ "role": "r", "members": ["serviceAccount:a"], "condition": { "title": "t", "expression": "true" } });
-        let policy = json!({ "etag": "e", "version": 1, "bindings": [conditional], "auditConfigs": [{ "service": "allServices" }] });
-        let changed = with(&policy, "r", "serviceAccount:a").unwrap();
-        assert_eq!(changed["bindings"][0], conditional);
-        assert_eq!(
-            changed["bindings"][1],
-            json!({ "role": "r", "members": ["serviceAccount:a"] })
-        );
-        assert_eq!(changed["etag"], "e");
-        assert_eq!(changed["version"], 3);
-        assert_eq!(changed["auditConfigs"], policy["auditConfigs"]);
-        assert!(with(&changed, "r", "serviceAccount:a").is_none());
-        let both = with(&changed, "r", "serviceAccount:b").unwrap();
-        assert_eq!(
-            both["bindings"][1]["members"],
-            json!(["serviceAccount:a", "serviceAccount:b"])
-        );
-    }
 }

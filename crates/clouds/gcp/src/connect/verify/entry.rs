@@ -1,73 +1,72 @@
-//! Whether Google takes this connection's token, and no other; and whether it
-//! opens the accounts of the grant.
-//!
-//! The order matters. Only after the right token was accepted does a refusal of
-//! another one mean that the provider looks: before, it may as well mean that
-//! there is no provider.
+//! Getting in by the connection's way, and from there to the accounts of the
+//! grant.
 
-use super::{Found, Question, Run, Sessions, holds};
-use crate::{
-    config::IssuerKeys,
-    door::{Door, ENTER_NUMBER, Flaw, Token, exchange, provider, refuses_token},
-    error::SERVICE_DISABLED,
-    http::Session,
-};
+mod account;
+mod federation;
+mod key;
+
+use super::{Found, Question, Run, Sessions};
+use crate::{door::Door, error::SERVICE_DISABLED, http::Session};
 use landfall_model::{
-    check::Check,
-    connection::{GcpAccess, ProjectNumber},
+    check::{Check, Outcome},
     driver::{Failure, FailureKind},
     grant::GcpIdentity,
-    issuer::Issuer,
 };
 
+/// What came of the way in.
+pub(super) struct Arrived {
+    pub(super) checks: Vec<Check>,
+    /// Whoever may act as the accounts of the grant.
+    pub(super) session: Option<Session>,
+    /// The cloud refused, as far as that is the customer's doing.
+    pub(super) refused: bool,
+}
+
+impl Arrived {
+    fn new(checks: Vec<Check>, answer: Option<Result<Session, Failure>>) -> Self {
+        Self {
+            refused: matches!(&answer, Some(Err(failure)) if is_refusal(failure)),
+            session: answer.and_then(Result::ok),
+            checks,
+        }
+    }
+}
+
+pub(super) async fn arrive(run: &Run<'_>) -> Arrived {
+    match &run.connector.door {
+        Door::Federation(door) => federation::arrive(run, door).await,
+        Door::Key(door) => key::arrive(run, door).await,
+        Door::Account(door) => account::arrive(run, door).await,
+    }
+}
+
+/// Whom the way in leads to.
 pub(super) struct Entered {
     pub(super) checks: Vec<Check>,
     pub(super) sessions: Sessions,
     pub(super) refused: bool,
 }
 
-/// What must not open the door.
-#[derive(Clone, Copy)]
-enum Wrong {
-    Subject,
-    Audience,
-    Expired,
-    BadlySigned,
-}
-
-const WRONG: [Wrong; 4] = [
-    Wrong::Subject,
-    Wrong::Audience,
-    Wrong::Expired,
-    Wrong::BadlySigned,
-];
-
-pub(super) async fn enter(run: &Run<'_>) -> Entered {
-    let mut checks = Vec::new();
-    let mut answer = None;
-    let Door { issuer, keys } = &run.connector.door;
-    let (ready, first) = ours(run, issuer.as_ref()).await;
-    checks.extend(first);
-    checks.push(accepted(run, ready, *keys, &mut answer).await);
-    let accepted = checks.last().is_some_and(holds);
-    let number = number(run).filter(|_| accepted);
-    let refusals = WRONG.map(|wrong| refused(run, issuer.as_ref(), wrong, number));
-    checks.extend(futures::future::join_all(refusals).await);
-    let entry = answer.as_ref().and_then(|answer| answer.as_ref().ok());
+pub(super) async fn enter(run: &Run<'_>, entry: Option<&Session>) -> Entered {
     let become_each = run
         .grant
         .accounts
         .iter()
         .map(|account| become_one(run, entry, account.identity));
+    let mut checks = Vec::new();
     let mut sessions = Sessions::default();
-    let mut refused = matches!(&answer, Some(Err(failure)) if is_refusal(failure));
+    let mut refused = false;
     for (identity, session, check) in futures::future::join_all(become_each).await {
+        // What this run has just made may not have settled.
+        let counts = check.outcome == Outcome::Fail || !run.recorder.has_acted();
         checks.push(check);
         match (identity, session) {
             (GcpIdentity::Bootstrap, Some(Ok(session))) => sessions.bootstrap = Some(session),
             (GcpIdentity::Provisioner, Some(Ok(session))) => sessions.provisioner = Some(session),
             (GcpIdentity::Reaper, Some(Ok(session))) => sessions.reaper = Some(session),
-            (GcpIdentity::Provisioner, Some(Err(failure))) => refused |= is_refusal(&failure),
+            (GcpIdentity::Provisioner, Some(Err(failure))) if counts => {
+                refused |= is_refusal(&failure);
+            }
             _ => {}
         }
     }
@@ -96,224 +95,6 @@ fn is_refusal(failure: &Failure) -> bool {
         failure.kind,
         FailureKind::Denied | FailureKind::Unauthorized | FailureKind::NotFound
     )
-}
-
-fn number<'a>(run: &Run<'a>) -> Option<&'a ProjectNumber> {
-    match run.connection.access() {
-        GcpAccess::WorkloadIdentity { project_number } => project_number.as_ref(),
-        _ => None,
-    }
-}
-
-/// What this server needs before it can ask.
-async fn ours(run: &Run<'_>, issuer: &dyn Issuer) -> (bool, Vec<Check>) {
-    let signs = Question::new(
-        "gcp.issuer",
-        "This server signs assertions",
-        "the issuer's address, and the key that signs now",
-    );
-    let signs = run
-        .recorder
-        .record(signs, async {
-            let Some(url) = issuer.url() else {
-                return Found::fail(
-                    crate::connect::NO_ISSUER,
-                    "the operator sets issuer.url to an https address",
-                );
-            };
-            match issuer.key_id().await {
-                Ok(key) => Found::pass(format!("{url} signs with the key {key}")),
-                Err(error) => Found::fail(
-                    format!("no key signs: {error}"),
-                    "the operator runs 'landfall doctor' on the server",
-                ),
-            }
-        })
-        .await;
-    let known = Question::new(
-        "gcp.project-number-known",
-        "The project's number is known",
-        "the number that was entered",
-    );
-    let known = run.recorder.noted(
-        known,
-        match number(run) {
-            Some(number) => Found::pass(format!("project {} has the number {number}", run.connection.project_id())),
-            None => Found::fail(
-                "nobody has entered it, and Google's token exchange knows a project by nothing else",
-                ENTER_NUMBER,
-            ),
-        },
-    );
-    (holds(&signs) && holds(&known), vec![signs, known])
-}
-
-async fn accepted(
-    run: &Run<'_>,
-    ready: bool,
-    keys: IssuerKeys,
-    answer: &mut Option<Result<Session, Failure>>,
-) -> Check {
-    let question = Question::new(
-        "gcp.token-accepted",
-        "Google takes this connection's token",
-        "a token exchange with the subject of this connection",
-    );
-    run.recorder
-        .record(question, async {
-            if !ready {
-                return Found::skipped("not asked: this server or the number is not ready");
-            }
-            let entered = run
-                .recorder
-                .patiently(|| run.connector.entry(run.connection))
-                .await;
-            let found = match &entered {
-                Ok(_) => Found::pass(format!(
-                    "the pool {} took a token of the subject {}",
-                    run.connection.pool_id(),
-                    run.connection.subject()
-                )),
-                Err(failure) => run.recorder.failed(failure, &remedy(run, failure, keys)),
-            };
-            *answer = Some(entered);
-            found
-        })
-        .await
-}
-
-/// What to do about a refused exchange, as exactly as Google's answer allows.
-fn remedy(run: &Run<'_>, failure: &Failure, keys: IssuerKeys) -> String {
-    let said = failure.message.to_ascii_lowercase();
-    match failure.code.as_str() {
-        "invalid_target" => format!(
-            "run the setup in the project {}: there is no pool {} with the provider {}, or it is \
-             disabled or deleted. If it is there, the project number that was entered is another \
-             project's",
-            run.connection.project_id(),
-            run.connection.pool_id(),
-            run.connection.provider_id()
-        ),
-        "unauthorized_client" => format!(
-            "run the setup again: the provider's attribute condition must be assertion.sub == \
-             '{}'",
-            run.connection.subject()
-        ),
-        "invalid_grant" if said.contains("signature") && keys == IssuerKeys::Uploaded => {
-            "run the setup again: it uploads the keys that this server signs with now".to_owned()
-        }
-        "invalid_grant" if said.contains("issuer") => {
-            "run the setup again: the provider has another issuer than this server's".to_owned()
-        }
-        "invalid_grant" if said.contains("audience") => {
-            "run the setup again: the provider must have no allowed audiences, so that its own \
-             name is the only one"
-                .to_owned()
-        }
-        SERVICE_DISABLED => {
-            "run the setup again: the Security Token Service API (sts.googleapis.com) is off in \
-             the project"
-                .to_owned()
-        }
-        _ => "run the setup again".to_owned(),
-    }
-}
-
-impl Wrong {
-    fn question(self) -> Question {
-        let (id, title, asked) = match self {
-            Self::Subject => (
-                "subject",
-                "Google refuses another connection's token",
-                "a token exchange with the subject of a connection that does not exist",
-            ),
-            Self::Audience => (
-                "audience",
-                "Google refuses a token that is for somebody else",
-                "a token exchange with another audience",
-            ),
-            Self::Expired => (
-                "expiry",
-                "Google refuses an expired token",
-                "a token exchange with a token that is over",
-            ),
-            Self::BadlySigned => (
-                "signature",
-                "Google refuses a badly signed token",
-                "a token exchange with a token whose signature is not its own",
-            ),
-        };
-        Question::new(format!("gcp.token-{id}-enforced"), title, asked)
-    }
-
-    fn token(self, run: &Run<'_>, number: &ProjectNumber) -> Token {
-        let mut token = Token::good(run.connection, number);
-        match self {
-            Self::Subject => "landfall:org_other:con_other".clone_into(&mut token.subject),
-            Self::Audience => "https://somebody-else.example".clone_into(&mut token.audience),
-            Self::Expired => token.flaw = Flaw::Expired,
-            Self::BadlySigned => token.flaw = Flaw::BadlySigned,
-        }
-        token
-    }
-
-    fn accepted(self, run: &Run<'_>) -> Found {
-        match self {
-            Self::Subject => Found::fail(
-                "the provider took it: every connection of this server could get into the pool",
-                format!(
-                    "run the setup again, or set the provider's attribute condition to \
-                     assertion.sub == '{}'",
-                    run.connection.subject()
-                ),
-            ),
-            Self::Audience => Found::fail(
-                "the provider took it: a token that was made for another service opens the pool",
-                "run the setup again, or remove the provider's allowed audiences",
-            ),
-            Self::Expired | Self::BadlySigned => Found::fail(
-                "the endpoint took it, which Google's own never does",
-                "the operator checks clouds.gcp.endpoint_template: something else than Google \
-                 Cloud answers there",
-            ),
-        }
-    }
-}
-
-async fn refused(
-    run: &Run<'_>,
-    issuer: &dyn Issuer,
-    wrong: Wrong,
-    number: Option<&ProjectNumber>,
-) -> Check {
-    run.recorder
-        .record(wrong.question(), async {
-            let Some(number) = number else {
-                return Found::skipped("not asked: the right token was not accepted");
-            };
-            let token = wrong.token(run, number);
-            let provider = provider(run.connection, number);
-            let answer = run
-                .recorder
-                .patiently(|| {
-                    exchange(
-                        &run.connector.google,
-                        issuer,
-                        run.connector.clock.as_ref(),
-                        &provider,
-                        &token,
-                    )
-                })
-                .await;
-            match answer {
-                Ok(_) => wrong.accepted(run),
-                Err(failure) if refuses_token(&failure) => {
-                    Found::pass(format!("refused: {failure}"))
-                }
-                Err(failure) => run.recorder.failed(&failure, ""),
-            }
-        })
-        .await
 }
 
 async fn become_one(
@@ -346,18 +127,24 @@ async fn become_one(
                     "run the setup again: the IAM Service Account Credentials API \
                      (iamcredentials.googleapis.com) is off in the project",
                 ),
-                Err(failure) => run.recorder.failed(
-                    failure,
-                    &format!(
-                        "run the setup again: the account {email} is missing or disabled, or its \
-                         binding of {} to this connection is",
-                        run.grant.trust.role()
-                    ),
-                ),
+                Err(failure) => run.recorder.failed(failure, &untrusted(run, &email)),
             };
             answer = Some(became);
             found
         })
         .await;
     (identity, answer, check)
+}
+
+/// What to do about an account that does not let us in.
+fn untrusted(run: &Run<'_>, email: &str) -> String {
+    let role = run.grant.trust.role();
+    let mut remedy = format!(
+        "run the setup again: the account {email} is missing or disabled, or its binding of \
+         {role} to this connection is"
+    );
+    if matches!(run.connector.door, Door::Account(_)) {
+        remedy.push_str(&format!(". {}", super::policies::SHARING_OUR_ACCOUNT));
+    }
+    remedy
 }

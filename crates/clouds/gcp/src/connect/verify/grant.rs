@@ -11,6 +11,7 @@ use landfall_model::{
     grant::{GcpIdentity, version_of},
 };
 use read::Snapshot;
+pub(super) use read::bindings_of;
 use serde_json::Value;
 
 pub(super) struct Findings {

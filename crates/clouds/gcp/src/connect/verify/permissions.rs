@@ -37,12 +37,8 @@ pub(super) async fn group(run: &Run<'_>, group: &GcpPermissionGroup, sessions: &
             let Some(session) = sessions.of(who) else {
                 return Found::no_session(who);
             };
-            let path = format!(
-                "v3/projects/{}:testIamPermissions",
-                run.connection.project_id()
-            );
             let asked: Vec<&str> = group.permissions.iter().map(String::as_str).collect();
-            match held(run, session, "cloudresourcemanager", &path, &asked).await {
+            match held_in_project(run, session, &asked).await {
                 Ok(held) if group.expect_allowed => lacking(run, who, &asked, &held),
                 Ok(held) => exceeding(who, &asked, &held),
                 Err(failure) => run.recorder.failed(&failure, ""),
@@ -128,7 +124,7 @@ fn exceeding(who: GcpIdentity, asked: &[&str], held: &BTreeSet<String>) -> Found
     )
 }
 
-fn named(wrong: &[&str]) -> String {
+pub(super) fn named(wrong: &[&str]) -> String {
     let mut text = wrong
         .iter()
         .take(NAMED)
@@ -139,6 +135,19 @@ fn named(wrong: &[&str]) -> String {
         text.push_str(&format!(" and {} more", wrong.len() - NAMED));
     }
     text
+}
+
+/// Those of `asked` that whoever asks has on the project, in all.
+pub(super) async fn held_in_project(
+    run: &Run<'_>,
+    session: &crate::http::Session,
+    asked: &[&str],
+) -> Result<BTreeSet<String>, Failure> {
+    let path = format!(
+        "v3/projects/{}:testIamPermissions",
+        run.connection.project_id()
+    );
+    held(run, session, "cloudresourcemanager", &path, asked).await
 }
 
 async fn held(

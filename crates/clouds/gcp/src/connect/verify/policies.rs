@@ -2,7 +2,7 @@
 //! is rarely given: what we cannot see is said to be unseen, not to be fine.
 
 use super::{Found, Question, Run, Sessions};
-use crate::http::Session;
+use crate::{door::Door, http::Session};
 use landfall_model::{
     check::Check,
     driver::FailureKind,
@@ -18,6 +18,14 @@ pub(super) const SHARING: &str = "\"Cannot grant access to the service account\"
      cannot open or edit the policy lacks that role: an organization administrator grants it to \
      themselves at IAM & Admin → their principal → pencil → add role Organization Policy \
      Administrator → save";
+
+/// The same for an account of this server's, which is in no organization of the
+/// customer's.
+pub(super) const SHARING_OUR_ACCOUNT: &str = "If the setup was refused because members \"do not \
+     belong to a permitted customer\", the policy Domain restricted sharing \
+     (iam.allowedPolicyMemberDomains) keeps accounts of other organizations out: connect by \
+     workload-identity, which binds none, or let an Organization Policy Administrator allow this \
+     server's account in the project";
 
 const INVISIBLE: &str = "to let Landfall look, grant the bootstrap account Organization Policy \
      Viewer (roles/orgpolicy.policyViewer) on the organization; without it, everything else works";
@@ -127,7 +135,7 @@ fn judge(run: &Run<'_>, constraint: Constraint, policy: &Value) -> Found {
         return Found::pass("not set");
     }
     let enforced = rules.iter().any(|rule| rule["enforce"] == true);
-    let by_key = matches!(run.grant.trust, GcpTrust::Account { .. });
+    let by_key = matches!(run.connector.door, Door::Key(_));
     match constraint {
         Constraint::Keys | Constraint::ManagedKeys => match (enforced, by_key) {
             (false, _) => Found::pass("not enforced"),
@@ -137,6 +145,16 @@ fn judge(run: &Run<'_>, constraint: Constraint, policy: &Value) -> Found {
                 "migrate this connection to workload-identity, which needs no key",
             ),
         },
+        Constraint::Sharing | Constraint::ManagedSharing
+            if matches!(run.connector.door, Door::Account(_))
+                && (enforced || matches!(constraint, Constraint::Sharing)) =>
+        {
+            Found::warn(
+                "set: the binding of this server's account that exists goes on working, and \
+                 perhaps cannot be made again",
+                SHARING_OUR_ACCOUNT,
+            )
+        }
         // All members that are bound are in the customer's own project, so what
         // is refused would have been refused in the setup.
         Constraint::Sharing => Found::pass(format!(

@@ -1,18 +1,18 @@
 //! What the project is: the one that was meant, alive, paid for, and where it
 //! hangs.
 
-use super::{Found, Question, Run, Sessions};
-use crate::http::Session;
+use super::{Found, Question, Run};
+use crate::{error::SERVICE_DISABLED, http::Session};
 use landfall_model::{
     check::Check,
-    connection::GcpAccess,
+    connection::{GcpAccess, ProjectId},
     driver::{Failure, FailureKind},
     grant::GcpIdentity,
 };
 use serde_json::{Value, json};
 
-pub(super) async fn check(run: &Run<'_>, sessions: &Sessions) -> Vec<Check> {
-    let session = sessions.bootstrap.as_ref();
+/// `session` is whoever may see the project.
+pub(super) async fn check(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
     let (read, organization) = futures::join!(identity(run, session), organization(run, session));
     let mut checks = read;
     checks.push(organization);
@@ -41,6 +41,9 @@ async fn identity(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
                 .await;
             let found = match &answer {
                 Ok(project) => number(run, project),
+                Err(failure) if failure.code == SERVICE_DISABLED => run
+                    .recorder
+                    .denied(failure.message.clone(), manager_is_off(id)),
                 Err(failure) => run.recorder.failed(
                     failure,
                     "check the project id: it is neither the project's name nor its number. If \
@@ -72,6 +75,16 @@ async fn identity(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
         },
     );
     vec![matches, active]
+}
+
+/// Nobody can switch it on without seeing the project, which takes it.
+pub(super) fn manager_is_off(project: &ProjectId) -> String {
+    format!(
+        "the Cloud Resource Manager API is off, by which the project is seen: somebody of the \
+         project runs gcloud services enable cloudresourcemanager.googleapis.com \
+         --project={project}, or opens APIs & Services → Library → Cloud Resource Manager API → \
+         Enable in the console"
+    )
 }
 
 fn number(run: &Run<'_>, project: &Value) -> Found {

@@ -8,7 +8,10 @@ use landfall_model::{
     driver::{Failure, FailureKind},
     grant::GcpIdentity,
 };
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 pub(super) struct Question {
     id: String,
@@ -84,11 +87,42 @@ pub(super) struct Recorder<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) entropy: &'a dyn Entropy,
     /// Whether a denial may be IAM that has not caught up.
-    pub(super) settling: bool,
+    settling: bool,
+    /// Whether this run itself changed IAM.
+    acted: AtomicBool,
     pub(super) sink: &'a dyn CheckSink,
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    pub(super) fn new(
+        clock: &'a dyn Clock,
+        entropy: &'a dyn Entropy,
+        settling: bool,
+        sink: &'a dyn CheckSink,
+    ) -> Self {
+        Self {
+            clock,
+            entropy,
+            settling,
+            acted: AtomicBool::new(false),
+            sink,
+        }
+    }
+
+    /// This run changed IAM itself: what is denied from now on may be that
+    /// change, which has not settled.
+    pub(super) fn acted(&self) {
+        self.acted.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_acted(&self) -> bool {
+        self.acted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_settling(&self) -> bool {
+        self.settling || self.has_acted()
+    }
+
     pub(super) async fn record(
         &self,
         question: Question,
@@ -171,7 +205,7 @@ impl Recorder<'_> {
 
     /// A denial, which counts only when IAM had the time to settle.
     pub(super) fn denied(&self, evidence: impl Into<String>, remedy: impl Into<String>) -> Found {
-        if self.settling {
+        if self.is_settling() {
             Found::with(
                 Outcome::Propagating,
                 evidence,

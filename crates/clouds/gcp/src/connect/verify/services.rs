@@ -1,6 +1,6 @@
 //! Which APIs are on, and switching on those that are missing.
 
-use super::{Found, Question, Run, Sessions, holds};
+use super::{Found, Question, Run, holds};
 use crate::{error::SERVICE_DISABLED, http::Session};
 use landfall_model::{
     check::{Check, Outcome},
@@ -51,8 +51,32 @@ impl Batch {
     }
 }
 
+/// What acting as a service account takes, by which everything else is switched
+/// on.
+const ENTRY: [&str; 2] = ["iam.googleapis.com", "iamcredentials.googleapis.com"];
+
+/// The first of all, by the account of a key; or why not.
+pub(super) async fn switch_on_first(
+    run: &Run<'_>,
+    session: Result<&Session, &'static str>,
+) -> Check {
+    let question = Question::new(
+        "gcp.apis-switched-on.first",
+        "The APIs are on by which Landfall acts as its accounts",
+        "serviceusage services.batchGet, and services.batchEnable of those that are off",
+    );
+    run.recorder
+        .record(question, async {
+            match session {
+                Ok(session) => look_and_act(run, session, &ENTRY).await.0,
+                Err(why) => Found::skipped(why),
+            }
+        })
+        .await
+}
+
 /// Service Usage cannot switch itself on: it is asked through itself.
-pub(super) async fn usage_is_on(run: &Run<'_>, sessions: &Sessions) -> (bool, Check) {
+pub(super) async fn usage_is_on(run: &Run<'_>, session: Option<&Session>) -> (bool, Check) {
     let id = run.connection.project_id();
     let question = Question::new(
         "gcp.service-usage-reachable",
@@ -62,26 +86,30 @@ pub(super) async fn usage_is_on(run: &Run<'_>, sessions: &Sessions) -> (bool, Ch
     let check = run
         .recorder
         .record(question, async {
-            let Some(session) = &sessions.bootstrap else {
+            let Some(session) = session else {
                 return Found::no_session(GcpIdentity::Bootstrap);
             };
             let path = format!("v1/projects/{id}/services/serviceusage.googleapis.com");
             match run.recorder.patiently(|| session.get(SERVICE, &path)).await {
                 Ok(_) => Found::pass("the Service Usage API answers"),
-                Err(failure) if failure.code == SERVICE_DISABLED => run.recorder.denied(
-                    failure.message.clone(),
-                    format!(
-                        "the Service Usage API cannot be switched on through itself: somebody of \
-                         the project runs gcloud services enable serviceusage.googleapis.com \
-                         --project={id}, or opens APIs & Services → Library → Service Usage API → \
-                         Enable in the console"
-                    ),
-                ),
+                Err(failure) if failure.code == SERVICE_DISABLED => usage_is_off(run, &failure),
                 Err(failure) => run.recorder.failed(&failure, ""),
             }
         })
         .await;
     (holds(&check), check)
+}
+
+fn usage_is_off(run: &Run<'_>, failure: &Failure) -> Found {
+    run.recorder.denied(
+        failure.message.clone(),
+        format!(
+            "the Service Usage API cannot be switched on through itself: somebody of the project \
+             runs gcloud services enable serviceusage.googleapis.com --project={}, or opens APIs & \
+             Services → Library → Service Usage API → Enable in the console",
+            run.connection.project_id()
+        ),
+    )
 }
 
 /// The step, and then one check for each API.
@@ -157,6 +185,9 @@ async fn look_and_act(
 ) -> (Found, Option<BTreeSet<String>>) {
     let before = match states(run, session, apis).await {
         Ok(on) => on,
+        Err(failure) if failure.code == SERVICE_DISABLED => {
+            return (usage_is_off(run, &failure), None);
+        }
         Err(failure) => return (run.recorder.failed(&failure, ""), None),
     };
     let missing: Vec<&str> = apis

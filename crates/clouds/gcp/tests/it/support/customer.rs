@@ -126,33 +126,8 @@ impl Customer {
         }
         // As an owner's own calls are not counted for the project, nothing has
         // to be waited for here.
-        let GcpTrust::Federation {
-            pool_id,
-            provider_id,
-            issuer_url,
-            condition,
-            role,
-            ..
-        } = &grant.trust
-        else {
-            panic!("{:?}", grant.trust);
-        };
-        let path = format!("{}?workloadIdentityPoolId={pool_id}", self.pools());
-        self.post("iam", &path, json!({})).await.ok();
-        let mut oidc = json!({ "issuerUri": issuer_url });
-        if let Some(jwks) = jwks {
-            oidc["jwksJson"] = json!(jwks.to_string());
-        }
-        let path = format!(
-            "{}/{pool_id}/providers?workloadIdentityPoolProviderId={provider_id}",
-            self.pools()
-        );
-        let body = json!({
-            "oidc": oidc,
-            "attributeMapping": { "google.subject": "assertion.sub" },
-            "attributeCondition": condition,
-        });
-        self.post("iam", &path, body).await.ok();
+        self.make_pool(grant, jwks).await;
+        let role = grant.trust.role();
         for account in &grant.accounts {
             let path = format!("v1/projects/{}/serviceAccounts", self.project);
             self.post("iam", &path, json!({ "accountId": account.id }))
@@ -185,6 +160,34 @@ impl Customer {
                 new["condition"] = json!(condition);
             }
             self.bind(|all| all.push(new)).await;
+        }
+    }
+
+    pub(crate) async fn make_pool(&self, grant: &GcpGrant, jwks: Option<&Value>) {
+        if let GcpTrust::Federation {
+            pool_id,
+            provider_id,
+            issuer_url,
+            condition,
+            ..
+        } = &grant.trust
+        {
+            let path = format!("{}?workloadIdentityPoolId={pool_id}", self.pools());
+            self.post("iam", &path, json!({})).await.ok();
+            let mut oidc = json!({ "issuerUri": issuer_url });
+            if let Some(jwks) = jwks {
+                oidc["jwksJson"] = json!(jwks.to_string());
+            }
+            let path = format!(
+                "{}/{pool_id}/providers?workloadIdentityPoolProviderId={provider_id}",
+                self.pools()
+            );
+            let body = json!({
+                "oidc": oidc,
+                "attributeMapping": { "google.subject": "assertion.sub" },
+                "attributeCondition": condition,
+            });
+            self.post("iam", &path, body).await.ok();
         }
     }
 

@@ -1,11 +1,12 @@
 //! A sandbox, an issuer and a connector inside the test.
 
 pub(crate) mod customer;
+pub(crate) mod ways;
 
 use async_trait::async_trait;
 use axum::{Json, Router, routing::get};
 use customer::Customer;
-use landfall_gcp::{GcpConfig, GcpConnector, IssuerKeys};
+use landfall_gcp::{GcpConfig, GcpConnector, IssuerKeys, OperatorConfig};
 use landfall_issuer::{IssuerUrl, KeyIssuer};
 use landfall_model::{
     Clock, Entropy, Timestamp,
@@ -27,6 +28,7 @@ use std::{
     },
     time::Duration,
 };
+use ways::{Shelf, Way};
 
 pub(crate) const URL: &str = "https://id.landfall.example/acme";
 pub(crate) const REGION: &str = "europe-west1";
@@ -62,7 +64,19 @@ impl Clock for SharedClock {
     }
 }
 
+impl SharedClock {
+    /// This server's clock goes wrong, and nobody else's.
+    pub(crate) fn drift(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).expect("a short drift");
+        self.moved.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
 pub(crate) struct Scene {
+    pub(crate) way: Way,
+    pub(crate) secrets: Arc<Shelf>,
+    pub(crate) operator: Customer,
+    pub(crate) folder: tempfile::TempDir,
     pub(crate) sandbox: String,
     pub(crate) template: String,
     pub(crate) http: reqwest::Client,
@@ -72,7 +86,6 @@ pub(crate) struct Scene {
     pub(crate) customer: Customer,
     served_at: String,
     _running: Running,
-    _folder: tempfile::TempDir,
 }
 
 impl Scene {
@@ -81,6 +94,10 @@ impl Scene {
     }
 
     pub(crate) async fn with(config: Config, keys: IssuerKeys) -> Self {
+        Self::by(Way::Federation(keys), config).await
+    }
+
+    pub(crate) async fn by(way: Way, config: Config) -> Self {
         let running = landfall_sandbox::start(config)
             .await
             .expect("the sandbox starts");
@@ -100,19 +117,44 @@ impl Scene {
         let issuer = Arc::new(issuer(&folder, clock.clone()).await);
         let served_at = serve(issuer.clone()).await;
         let customer = Customer::new(&gcp["projects"][1], &template, http.clone());
-        let config = GcpConfig {
+        let operator = Customer::new(&gcp["projects"][0], &template, http.clone());
+        let secrets = Arc::new(Shelf::default());
+        let mut config = GcpConfig {
             endpoint_template: template.clone(),
-            issuer_keys: keys,
             ..GcpConfig::default()
         };
-        let connector = GcpConnector::workload_identity(
-            config,
-            issuer.clone(),
-            clock.clone(),
-            Arc::new(SystemEntropy),
-        )
+        let entropy = Arc::new(SystemEntropy);
+        let connector = match way {
+            Way::Federation(keys) => {
+                config.issuer_keys = keys;
+                GcpConnector::workload_identity(config, issuer.clone(), clock.clone(), entropy)
+            }
+            Way::Key => {
+                let secrets = secrets.clone();
+                GcpConnector::service_account_key(config, secrets, clock.clone(), entropy)
+            }
+            Way::Account => {
+                let email = gcp["projects"][0]["service_account"]
+                    .as_str()
+                    .expect("text");
+                let made = operator.make_key(email).await;
+                let path = folder.path().join("operator.json");
+                ways::write_private(&path, made.to_string().as_bytes());
+                config.operator = Some(OperatorConfig {
+                    project_id: operator.project.parse().expect("a project id"),
+                    credentials_file: Some(path),
+                    metadata: false,
+                    metadata_url: "http://metadata.google.internal".to_owned(),
+                });
+                GcpConnector::impersonation(config, clock.clone(), entropy)
+            }
+        }
         .expect("a usable configuration");
         let scene = Self {
+            way,
+            secrets,
+            operator,
+            folder,
             sandbox,
             template,
             http,
@@ -122,9 +164,10 @@ impl Scene {
             customer,
             served_at,
             _running: running,
-            _folder: folder,
         };
-        scene.reachable(keys == IssuerKeys::Fetched).await;
+        scene
+            .reachable(way != Way::Federation(IssuerKeys::Uploaded))
+            .await;
         scene
     }
 
@@ -157,9 +200,11 @@ impl Scene {
 
     /// A connection with everything granted, not verified yet.
     pub(crate) async fn granted(&self) -> (Connection, GrantSpec) {
-        let connection = self.connection();
+        let connection = self.pending().await;
         let spec = self.spec(&connection).await;
-        self.customer.grant(gcp(&spec), None).await;
+        if self.way != Way::Key {
+            self.customer.grant(gcp(&spec), None).await;
+        }
         // Until the APIs are on for those whose calls are counted.
         self.clock.sleep(Duration::from_secs(30)).await;
         (connection, spec)
@@ -233,6 +278,10 @@ pub(crate) fn connection(
     project_number: Option<ProjectNumber>,
     now: Timestamp,
 ) -> Connection {
+    connection_by(project, GcpAccess::WorkloadIdentity { project_number }, now)
+}
+
+pub(crate) fn connection_by(project: &str, access: GcpAccess, now: Timestamp) -> Connection {
     let entropy: &dyn Entropy = &SystemEntropy;
     Connection {
         id: ConnectionId::at(now, entropy),
@@ -241,7 +290,7 @@ pub(crate) fn connection(
         target: Target::Gcp(Gcp {
             project_id: project.parse().expect("a project id"),
             parent: None,
-            access: GcpAccess::WorkloadIdentity { project_number },
+            access,
         }),
         external_id: "lf-test".to_owned(),
         migration: None,

@@ -5,7 +5,10 @@ use super::read::{Read, Snapshot, bindings_of, everything_in, line};
 use super::{name_of, texts, unread};
 use crate::{
     config::IssuerKeys,
-    door::{Door, provider},
+    door::{
+        Door,
+        federation::{Federation, provider},
+    },
 };
 use landfall_model::{
     check::Check,
@@ -103,9 +106,10 @@ pub(super) async fn all(run: &Run<'_>, snapshot: &Snapshot, millis: i64) -> Vec<
     let mut note = |question, found| checks.push(run.recorder.timed(question, found, millis));
     if let Some(read) = &snapshot.provider {
         note(provider_question(run), of_provider(run, read));
-        let Door { issuer, keys } = &run.connector.door;
-        let found = of_keys(run, issuer.as_ref(), *keys, read).await;
-        note(keys_question(), found);
+        if let Door::Federation(Federation { issuer, keys }) = &run.connector.door {
+            let found = of_keys(run, issuer.as_ref(), *keys, read).await;
+            note(keys_question(), found);
+        }
     }
     for role in &run.grant.roles {
         if let Some(read) = snapshot.role(role.identity) {
@@ -319,7 +323,8 @@ fn of_trust(run: &Run<'_>, account: &GcpAccount, read: &Read) -> Found {
     let others: Vec<&str> = is
         .iter()
         .map(String::as_str)
-        .filter(|found| *found != wanted)
+        // A deleted member gives nothing to anybody.
+        .filter(|found| *found != wanted && !found.contains(" to deleted:"))
         .collect();
     if !is.contains(&wanted) {
         return run.recorder.denied(

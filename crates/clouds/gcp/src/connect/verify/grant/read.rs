@@ -1,6 +1,9 @@
 //! Reading the grant as it is in the project.
 
-use super::super::{Run, binding};
+use super::super::{
+    Run,
+    policy::{self, Of},
+};
 use super::texts;
 use crate::http::Session;
 use landfall_model::{
@@ -91,21 +94,12 @@ pub(super) async fn snapshot(run: &Run<'_>, session: &Session) -> Snapshot {
         (role.identity, read)
     });
     let trusts = run.grant.accounts.iter().map(|account| async {
-        let path = format!(
-            "v1/projects/{project}/serviceAccounts/{}:getIamPolicy\
-             ?options.requestedPolicyVersion=3",
-            account.email
-        );
-        let body = json!({});
-        let read = run
-            .recorder
-            .patiently(|| session.ask("iam", &path, &body))
-            .await;
+        let read = policy::read(run, session, Of::Account(&account.email)).await;
         (account.identity, read)
     });
     let (provider, policy, roles, trusts) = futures::join!(
         provider,
-        binding::policy(run, session),
+        policy::read(run, session, Of::Project),
         futures::future::join_all(roles),
         futures::future::join_all(trusts)
     );
@@ -118,7 +112,7 @@ pub(super) async fn snapshot(run: &Run<'_>, session: &Session) -> Snapshot {
 }
 
 /// The role and the condition of each binding that names a member, as texts.
-pub(super) fn bindings_of(policy: &Value, member: &str) -> Vec<String> {
+pub(in super::super) fn bindings_of(policy: &Value, member: &str) -> Vec<String> {
     let mut found: Vec<String> = bindings(policy)
         .filter(|binding| texts(&binding["members"]).contains(&member))
         .map(|binding| shown(binding, None))
