@@ -4,12 +4,13 @@
 //! | --- | --- |
 //! | `POST settings` | `{"role_assignment_lag_seconds", "federated_credential_lag_seconds", "consent_lag_seconds", "secret_lag_seconds", "provider_registration_seconds"}`, simulated, each optional |
 //! | `POST redirect-uris` | `{"client_id", "redirect_uris": […]}` of an application |
+//! | `POST federated-credentials` | `{"client_id", "issuer", "subject", "audience"}`: an application trusts it at once |
 //! | `POST subscriptions` | `{"id", "enabled", "quota": {"cores": 10}}`, each but `id` optional |
 //! | `POST role-assignments` | `{"scope", "principal_id", "role"}` assigns a built-in role at once; `"delete": true` removes it |
 //! | `GET inventory` | tenants with their applications and principals, subscriptions, role assignments; no secret |
 
 use super::arm::{definition_named, scope_of_text};
-use super::state::RoleAssignment;
+use super::state::{Federated, RoleAssignment};
 use crate::admin::AdminError;
 use crate::shared::Shared;
 use axum::extract::State;
@@ -29,6 +30,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/_sandbox/azure/settings", post(settings))
         .route("/_sandbox/azure/redirect-uris", post(redirect_uris))
+        .route("/_sandbox/azure/federated-credentials", post(federate))
         .route("/_sandbox/azure/subscriptions", post(subscriptions))
         .route("/_sandbox/azure/role-assignments", post(role_assignments))
         .route("/_sandbox/azure/inventory", get(inventory))
@@ -97,6 +99,44 @@ async fn redirect_uris(State(shared): State<Arc<Shared>>, body: Body<RedirectUri
         .ok_or_else(|| refused("there is no such application"))?;
     application.redirect_uris = wanted.redirect_uris;
     Ok(Json(json!({})))
+}
+
+/// What the operator's administrator does by hand: of the operator's tenant, no
+/// credential that could do it is given away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Federate {
+    client_id: String,
+    issuer: String,
+    subject: String,
+    audience: String,
+}
+
+async fn federate(State(shared): State<Arc<Shared>>, body: Body<Federate>) -> Answer {
+    let Json(wanted) = body?;
+    let mut world = shared.world();
+    let now = world.now();
+    let cloud = &mut world.azure;
+    let id = cloud.uuid();
+    let mut all = cloud
+        .tenants
+        .values_mut()
+        .flat_map(|tenant| tenant.applications.values_mut());
+    let application = all
+        .find(|application| application.app_id == wanted.client_id)
+        .ok_or_else(|| refused("there is no such application"))?;
+    let same = |one: &Federated| one.issuer == wanted.issuer && one.subject == wanted.subject;
+    application.federated.retain(|one| !same(one));
+    application.federated.push(Federated {
+        name: format!("operator-{}", application.federated.len() + 1),
+        description: None,
+        issuer: wanted.issuer,
+        subject: wanted.subject,
+        audiences: vec![wanted.audience],
+        effective_at: now,
+        id: id.clone(),
+    });
+    Ok(Json(json!({ "id": id })))
 }
 
 #[derive(Deserialize)]

@@ -25,12 +25,16 @@ pub(super) fn list(tenant: &Tenant, ask: &Ask<'_>) -> Outcome {
 }
 
 pub(super) fn get(tenant: &Tenant, ask: &Ask<'_>, key: &str) -> Outcome {
+    // Who may read none is not told which there are.
+    access::read_any(ask)?;
     let application = access::application(tenant, key)?;
     access::read(ask, application)?;
     Ok(Answer::ok(render::application(application)))
 }
 
 pub(super) fn owners(tenant: &Tenant, ask: &Ask<'_>, key: &str) -> Outcome {
+    // Who may read none is not told which there are.
+    access::read_any(ask)?;
     let application = access::application(tenant, key)?;
     access::read(ask, application)?;
     let owners = application
