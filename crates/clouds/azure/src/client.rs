@@ -98,7 +98,7 @@ impl Client {
         Ok(Session {
             client: self,
             service,
-            object_id: claim(token, "oid"),
+            said: Said::of(token),
             token: Zeroizing::new(token.to_owned()),
         })
     }
@@ -112,13 +112,43 @@ impl Client {
     }
 }
 
-/// What a token says of whom it stands for. Only to show and to compare with:
-/// the service that takes the token decides by itself.
-fn claim(token: &str, name: &str) -> Option<Guid> {
+/// What a token says of whom it stands for. It came from Entra over the same
+/// connection that it was asked for on, so nobody else can have written it; its
+/// signature is for the service that takes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Of the service principal.
+    pub(crate) object_id: Option<Guid>,
+    pub(crate) tenant_id: Option<Guid>,
+    /// The application's permissions in the service; `None` of a token that
+    /// cannot be read.
+    pub(crate) roles: Option<Vec<String>>,
+}
+
+impl Said {
+    fn of(token: &str) -> Self {
+        let Some(claims) = claims(token) else {
+            return Self::default();
+        };
+        let id = |name: &str| claims[name].as_str()?.parse().ok();
+        let roles = claims["roles"].as_array().into_iter().flatten();
+        Self {
+            object_id: id("oid"),
+            tenant_id: id("tid"),
+            roles: Some(
+                roles
+                    .filter_map(|role| role.as_str().map(str::to_owned))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+fn claims(token: &str) -> Option<Value> {
     let payload = token.split('.').nth(1)?;
     let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
-    claims[name].as_str()?.parse().ok()
+    claims.is_object().then_some(claims)
 }
 
 /// A token, and the service that takes it.
@@ -126,42 +156,42 @@ pub(crate) struct Session<'a> {
     client: &'a Client,
     service: Service,
     token: Zeroizing<String>,
-    /// Of the service principal that it stands for.
-    pub(crate) object_id: Option<Guid>,
+    pub(crate) said: Said,
 }
 
 impl Session<'_> {
     /// `path` begins with a slash; what of it came from outside is encoded as
     /// far as it must be, never taken for a query or another host.
     pub(crate) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
-        self.ask(Method::GET, path, query).await
+        self.send(Method::GET, self.url(path, query), None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
-        self.ask(Method::POST, path, query).await
-    }
-
-    async fn ask(
+    pub(crate) async fn post(
         &self,
-        method: Method,
         path: &str,
         query: &[(&str, &str)],
+        body: &Value,
     ) -> Result<Value, Failure> {
+        self.send(Method::POST, self.url(path, query), Some(body))
+            .await
+    }
+
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = at(self.client.base(self.service), path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.send(method, url).await
+        url
     }
 
-    async fn send(&self, method: Method, url: Url) -> Result<Value, Failure> {
+    async fn send(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Value, Failure> {
         let mut request = self
             .client
             .http
-            .request(method.clone(), url)
+            .request(method, url)
             .bearer_auth(self.token.as_str());
-        if method == Method::POST {
-            request = request.json(&serde_json::json!({}));
+        if let Some(body) = body {
+            request = request.json(body);
         }
         send(request, self.service).await
     }
@@ -188,7 +218,7 @@ impl Session<'_> {
             if next.origin() != self.client.base(self.service).origin() {
                 return Err(unreadable(self.service));
             }
-            answer = self.send(Method::GET, next).await?;
+            answer = self.send(Method::GET, next, None).await?;
         }
         Err(Failure::new(
             FailureKind::Invalid,
@@ -198,7 +228,7 @@ impl Session<'_> {
     }
 }
 
-fn at(base: &Url, path: &str) -> Url {
+pub(crate) fn at(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     url
@@ -210,7 +240,8 @@ async fn send(request: RequestBuilder, service: Service) -> Result<Value, Failur
         .await
         .map_err(|error| of_transport(service, &error))?;
     let status = answer.status();
-    let mut body = Vec::new();
+    // A token or a new secret may stand in it.
+    let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = answer
         .chunk()
         .await
@@ -256,9 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_none_has_no_claims() {
+    fn what_a_token_says_is_read_and_what_is_no_token_says_nothing() {
         for token in ["", "a", "a.b.c", "a.e30.c", "a.eyJvaWQiOiJ4In0.c"] {
-            assert_eq!(claim(token, "oid"), None, "{token}");
+            assert_eq!(Said::of(token).object_id, None, "{token}");
         }
+        // {"roles":["Domain.Read.All"]}
+        let said = Said::of("a.eyJyb2xlcyI6WyJEb21haW4uUmVhZC5BbGwiXX0.c");
+        assert_eq!(said.roles.unwrap(), ["Domain.Read.All"]);
+        assert_eq!(Said::of("a.e30.c").roles.unwrap(), [""; 0]);
+        assert_eq!(Said::of("opaque").roles, None);
     }
 }

@@ -1,24 +1,30 @@
 //! Connecting: an application in the customer's tenant that trusts the
 //! assertions which this server makes for this connection
-//! (`workload-identity`), or whose secret the customer gave (`client-secret`).
+//! (`workload-identity`), or whose secret the customer gave (`client-secret`);
+//! or the operator's, which an administrator of the tenant approved
+//! (`admin-consent`).
 
 mod detect;
 mod guide;
+mod ownership;
 mod patience;
 mod reaper;
+mod secrets;
 mod verify;
 
 use crate::{
     client::{Client, Session},
-    config::{AzureConfig, ConfigError},
-    door::Door,
+    config::{Application, AzureConfig, ConfigError},
+    door::{Door, NO_APPLICATION, no_application},
     error::Service,
 };
 use async_trait::async_trait;
 use landfall_model::{
     Clock, Entropy, Timestamp,
-    connection::{AzureConnection, Connection, Guid, Method, State},
-    connector::{Availability, CheckSink, Connector, Detection, Region, Verification},
+    connection::{AzureAccess, AzureConnection, Connection, Guid, Method, State, Target},
+    connector::{
+        Availability, CheckSink, Connector, Detection, HeldSecret, NewSecret, Region, Verification,
+    },
     driver::{Driver, Failure, FailureKind},
     grant::{GrantGuide, GrantSpec, Identity, ServerPrincipal},
     issuer::Issuer,
@@ -33,7 +39,8 @@ use std::sync::Arc;
 const NO_ISSUER: &str = "Entra must be able to read this server's public keys, and the server \
                          has no public https address";
 
-/// [`Method::AzureWorkloadIdentity`] or [`Method::ClientSecret`].
+/// [`Method::AzureWorkloadIdentity`], [`Method::AdminConsent`] or
+/// [`Method::ClientSecret`].
 pub struct AzureConnector {
     client: Client,
     door: Door,
@@ -62,6 +69,19 @@ impl AzureConnector {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, ConfigError> {
         Self::new(config, Door::Secret { secrets, issuer }, clock, entropy)
+    }
+
+    /// As the operator's application, which customers approve. Where Entra can
+    /// reach `issuer`, the connection can have a reaper, which is an application
+    /// of the customer's own.
+    pub fn admin_consent(
+        config: AzureConfig,
+        issuer: Arc<dyn Issuer>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        let own = config.application.clone();
+        Self::new(config, Door::Application { own, issuer }, clock, entropy)
     }
 
     fn new(
@@ -101,6 +121,39 @@ impl AzureConnector {
             .await
     }
 
+    /// The operator's application when it can be used, else why not and what
+    /// the operator does about it.
+    fn application<'a>(
+        &self,
+        own: Option<&'a Application>,
+    ) -> Result<&'a Application, (String, String)> {
+        let own = own.ok_or_else(|| {
+            (
+                NO_APPLICATION.to_owned(),
+                "the operator registers a multi-tenant application in Entra and sets \
+                 clouds.azure.application.client_id (docs: Connect an Azure subscription by \
+                 admin-consent)"
+                    .to_owned(),
+            )
+        })?;
+        match own.client_secret() {
+            Err(error) => Err((
+                format!(
+                    "this server cannot read its application's secret: {}",
+                    error.in_words()
+                ),
+                "the operator corrects clouds.azure.application.client_secret_file".to_owned(),
+            )),
+            Ok(None) if self.door.issuer().is_none() => Err((
+                format!("its application has no secret, so it needs assertions: {NO_ISSUER}"),
+                "the operator sets clouds.azure.application.client_secret_file, or issuer.url to a \
+                 public https address of this server"
+                    .to_owned(),
+            )),
+            Ok(_) => Ok(own),
+        }
+    }
+
     fn patience(&self) -> Patience<'_> {
         Patience {
             clock: self.clock.as_ref(),
@@ -135,12 +188,16 @@ impl AzureConnector {
 /// What is missing until somebody says what the script printed.
 const NO_CLIENT: &str = "the client id that the setup prints at its end was not entered yet";
 
+/// Of `admin-consent`, whose client id this server says itself.
+const NOT_PREPARED: &str = "this server did not say yet which application is to be approved";
+
 #[async_trait]
 impl Connector for AzureConnector {
     fn method(&self) -> Method {
         match self.door {
             Door::Issuer(_) => Method::AzureWorkloadIdentity,
             Door::Secret { .. } => Method::ClientSecret,
+            Door::Application { .. } => Method::AdminConsent,
         }
     }
 
@@ -152,13 +209,74 @@ impl Connector for AzureConnector {
                             server, or exports the issuer's documents to one"
                     .to_owned(),
             },
+            Door::Application { own, .. } => match self.application(own.as_ref()) {
+                Ok(_) => Availability::Available,
+                Err((reason, next_step)) => Availability::Unavailable { reason, next_step },
+            },
             _ => Availability::Available,
         }
+    }
+
+    /// The operator's application has one client id for all connections.
+    async fn prepare(&self, connection: &Connection) -> Result<Target, Failure> {
+        let mut target = connection.target.clone();
+        let Door::Application { own, .. } = &self.door else {
+            return Ok(target);
+        };
+        let own = own.as_ref().ok_or_else(no_application)?;
+        connection.azure()?;
+        if let Target::Azure(azure) = &mut target
+            && let AzureAccess::AdminConsent {
+                client_id,
+                asked,
+                approved_at,
+            } = &mut azure.access
+            && client_id.as_ref() != Some(&own.client_id)
+        {
+            // What was approved was another application.
+            (*asked, *approved_at) = (None, None);
+            *client_id = Some(own.client_id.clone());
+        }
+        Ok(target)
+    }
+
+    /// Microsoft Learn: "Construct the URL for granting tenant-wide admin
+    /// consent".
+    fn consent_page(
+        &self,
+        connection: &Connection,
+        redirect_uri: &str,
+        state: &str,
+    ) -> Result<String, Failure> {
+        let azure = connection.azure()?;
+        let Door::Application { own, .. } = &self.door else {
+            return Err(Failure::new(
+                FailureKind::Invalid,
+                "NotOfThisMethod",
+                format!("the method {} has no page of consent", connection.method()),
+            ));
+        };
+        let own = own.as_ref().ok_or_else(no_application)?;
+        let config = &self.client.config;
+        let path = format!("/{}/v2.0/adminconsent", azure.tenant_id());
+        let mut url = crate::client::at(&config.authority, &path);
+        // All that the application's registration asks for.
+        let scope = format!("{}/.default", config.graph.as_str().trim_end_matches('/'));
+        url.query_pairs_mut().extend_pairs([
+            ("client_id", own.client_id.as_str()),
+            ("scope", &scope),
+            ("redirect_uri", redirect_uri),
+            ("state", state),
+        ]);
+        Ok(url.into())
     }
 
     async fn principal(&self) -> Result<ServerPrincipal, Failure> {
         match (&self.door, self.door.issuer().and_then(|one| one.url())) {
             (Door::Secret { .. }, _) => Ok(ServerPrincipal::GivenKey),
+            (Door::Application { own, .. }, _) => Ok(ServerPrincipal::EntraApplication {
+                client_id: own.as_ref().ok_or_else(no_application)?.client_id.clone(),
+            }),
             (Door::Issuer(_), Some(url)) => Ok(ServerPrincipal::Issuer {
                 url: url.to_owned(),
             }),
@@ -178,7 +296,7 @@ impl Connector for AzureConnector {
         principal: &ServerPrincipal,
     ) -> Result<GrantGuide, Failure> {
         let azure = connection.azure()?;
-        // By secret, the reaper trusts the issuer none the less.
+        // Where the provisioner does not, the reaper trusts it none the less.
         let issuer = match principal {
             ServerPrincipal::Issuer { url } => Some(url.as_str()),
             _ => self.door.issuer().and_then(|issuer| issuer.url()),
@@ -189,6 +307,23 @@ impl Connector for AzureConnector {
     /// The guide holds everything: there is no file to publish.
     async fn publish(&self, _: &Connection, _: &GrantSpec) -> Result<(), Failure> {
         Ok(())
+    }
+
+    async fn secrets(&self, connection: &Connection) -> Result<Vec<HeldSecret>, Failure> {
+        self.held_secrets(connection.azure()?).await
+    }
+
+    async fn add_secret(
+        &self,
+        connection: &Connection,
+        name: &str,
+        expires_at: Timestamp,
+    ) -> Result<NewSecret, Failure> {
+        self.new_secret(connection.azure()?, name, expires_at).await
+    }
+
+    async fn remove_secret(&self, connection: &Connection, key_id: &str) -> Result<(), Failure> {
+        self.drop_secret(connection.azure()?, key_id).await
     }
 
     async fn detect(&self, connection: &Connection) -> Detection {
@@ -224,6 +359,9 @@ impl Connector for AzureConnector {
                 )
             })
             .await?;
+        if matches!(self.door, Door::Application { .. }) {
+            ownership::require(&session, azure, Some(patience)).await?;
+        }
         patience
             .ask(|| verify::regions::list(&session, azure))
             .await

@@ -1,7 +1,9 @@
-//! The ways in: this server's assertions, or a secret that the customer gave.
+//! The ways in: this server's assertions, a secret that the customer gave, or
+//! the operator's own application.
 
 use crate::{
     client::{Client, Credential, Session},
+    config::Application,
     error::Service,
 };
 use landfall_model::{
@@ -14,6 +16,7 @@ use landfall_model::{
     secret::{Secrets, SecretsError},
 };
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// How this server gets in.
 pub(crate) enum Door {
@@ -25,13 +28,25 @@ pub(crate) enum Door {
         secrets: Arc<dyn Secrets>,
         issuer: Option<Arc<dyn Issuer>>,
     },
+    /// The provisioner as the operator's application, which is the same for all
+    /// customers; the reaper by assertion, where this server can make them.
+    Application {
+        own: Option<Application>,
+        issuer: Arc<dyn Issuer>,
+    },
 }
+
+/// The `sub` of the assertions by which the operator's application is entered.
+/// No connection's subject looks like it: those have an organization and an id.
+pub const APPLICATION_SUBJECT: &str = "landfall:application";
 
 /// What is shown to Entra.
 #[derive(Clone, Debug)]
 pub(crate) enum Proof {
     Token(Token),
     Secret(SecretId),
+    /// What the operator's application has: a secret in a file.
+    Own,
 }
 
 /// An assertion to be made for one call.
@@ -54,7 +69,7 @@ impl Door {
     /// The issuer whose assertions Azure can verify.
     pub(crate) fn issuer(&self) -> Option<&Arc<dyn Issuer>> {
         match self {
-            Self::Issuer(issuer) => Some(issuer),
+            Self::Issuer(issuer) | Self::Application { issuer, .. } => Some(issuer),
             Self::Secret { issuer, .. } => issuer.as_ref(),
         }
         .filter(|issuer| issuer.url().is_some())
@@ -63,6 +78,21 @@ impl Door {
     /// Whether this connection can have a reaper that is of use.
     pub(crate) fn opens_reaper(&self, connection: AzureConnection<'_>) -> bool {
         connection.with_reaper && self.issuer().is_some()
+    }
+
+    /// The first characters of the connection's secret, as Graph shows them of
+    /// an application's secrets.
+    pub(crate) async fn hint(&self, connection: AzureConnection<'_>) -> Option<String> {
+        let (Self::Secret { secrets, .. }, AzureAccess::ClientSecret { secret_id, .. }) =
+            (self, connection.access())
+        else {
+            return None;
+        };
+        let secret = secrets
+            .open(&connection.organization_id, secret_id)
+            .await
+            .ok()?;
+        secret.expose_text().ok()?.get(..3).map(str::to_owned)
     }
 
     /// What opens an identity of this connection.
@@ -78,8 +108,27 @@ impl Door {
                 Identity::Provisioner,
                 AzureAccess::ClientSecret { secret_id, .. },
             ) => Ok(Proof::Secret(secret_id.clone())),
+            (
+                Self::Application { own, .. },
+                Identity::Provisioner,
+                AzureAccess::AdminConsent { client_id, .. },
+            ) => {
+                let own = own.as_ref().ok_or_else(no_application)?;
+                if client_id.as_ref() != Some(&own.client_id) {
+                    return Err(other_application(client_id.as_ref(), own));
+                }
+                Ok(match own.client_secret_file {
+                    Some(_) => Proof::Own,
+                    None => Proof::Token(Token {
+                        subject: APPLICATION_SUBJECT.to_owned(),
+                        audience: audience.to_owned(),
+                        flaw: Flaw::None,
+                    }),
+                })
+            }
             (Self::Issuer(_), _, AzureAccess::WorkloadIdentity { .. })
-            | (Self::Secret { .. }, Identity::Reaper, AzureAccess::ClientSecret { .. }) => {
+            | (Self::Secret { .. }, Identity::Reaper, AzureAccess::ClientSecret { .. })
+            | (Self::Application { .. }, Identity::Reaper, AzureAccess::AdminConsent { .. }) => {
                 Ok(Proof::Token(Token {
                     subject: connection.subject(),
                     audience: audience.to_owned(),
@@ -110,7 +159,19 @@ impl Door {
             Proof::Token(token) => {
                 let assertion = self.mint(clock, token).await?;
                 let credential = Credential::Assertion(assertion.token());
-                client.token(tenant, application, service, credential).await
+                let answer = client.token(tenant, application, service, credential).await;
+                if token.subject == APPLICATION_SUBJECT {
+                    return answer.map_err(blamed_on_us);
+                }
+                answer
+            }
+            Proof::Own => {
+                let secret = self.own_secret()?;
+                let credential = Credential::Secret(&secret);
+                client
+                    .token(tenant, application, service, credential)
+                    .await
+                    .map_err(blamed_on_us)
             }
             Proof::Secret(id) => {
                 let Self::Secret { secrets, .. } = self else {
@@ -132,6 +193,24 @@ impl Door {
                     .await
             }
         }
+    }
+
+    fn own_secret(&self) -> Result<Zeroizing<String>, Failure> {
+        let Self::Application { own: Some(own), .. } = self else {
+            return Err(no_application());
+        };
+        // A small file of this machine: not worth a thread of its own.
+        let secret = own.client_secret().map_err(|error| {
+            Failure::new(
+                FailureKind::Unavailable,
+                "NoApplicationSecret",
+                format!(
+                    "this server cannot read its application's secret: {}",
+                    error.in_words()
+                ),
+            )
+        })?;
+        secret.ok_or_else(no_application)
     }
 
     async fn mint(&self, clock: &dyn Clock, token: &Token) -> Result<Assertion, Failure> {
@@ -158,6 +237,53 @@ impl Door {
         };
         minted.map_err(|error| no_assertion(&error))
     }
+}
+
+/// Nothing that customers could approve.
+pub(crate) fn no_application() -> Failure {
+    Failure::new(FailureKind::Unavailable, "NoApplication", NO_APPLICATION)
+}
+
+pub(crate) const NO_APPLICATION: &str =
+    "this server has no application of its own that an administrator could approve";
+
+fn other_application(stored: Option<&Guid>, own: &Application) -> Failure {
+    let was = stored.map_or("none", Guid::as_str);
+    Failure::new(
+        FailureKind::Unavailable,
+        "OtherApplication",
+        format!(
+            "the connection is by the application {was}, and this server's is now {}",
+            own.client_id
+        ),
+    )
+}
+
+/// Entra refused what the operator's application shows of itself: its secret
+/// has expired, or it does not trust this server. No customer took anything
+/// back, so no connection may look as if it had been revoked.
+fn blamed_on_us(mut failure: Failure) -> Failure {
+    if matches!(
+        failure.code.as_str(),
+        "AADSTS7000215"
+            | "AADSTS7000222"
+            | "AADSTS7000218"
+            | "AADSTS70021"
+            | "AADSTS70025"
+            | "AADSTS700211"
+            | "AADSTS700212"
+            | "AADSTS700213"
+            | "AADSTS700023"
+            | "AADSTS700024"
+            | "AADSTS700027"
+    ) {
+        failure.kind = FailureKind::Unavailable;
+        failure.message = format!(
+            "Entra refused this server's own application: {}",
+            failure.message
+        );
+    }
+    failure
 }
 
 /// The trouble is here: it says nothing about what the customer granted.

@@ -151,6 +151,15 @@ pub(crate) fn may_settle(failure: &Failure, seen: bool) -> bool {
     }
 }
 
+/// Whether Graph refused because the application has no permission there: then
+/// nothing can be said of what it was asked for.
+pub(crate) fn not_permitted(failure: &Failure) -> bool {
+    matches!(
+        failure.code.as_str(),
+        "Authorization_RequestDenied" | "Authorization_IdentityNotFound"
+    )
+}
+
 /// Whether an assertion was refused for what it is, as a check wants it.
 pub(crate) fn refuses_assertion(failure: &Failure) -> bool {
     failure.kind == FailureKind::Denied

@@ -1,7 +1,7 @@
 //! One look for the grant.
 
-use super::{AzureConnector, NO_CLIENT, reaper};
-use crate::{client::Session, error::Service};
+use super::{AzureConnector, NO_CLIENT, ownership, reaper};
+use crate::{client::Session, door::Door, error::Service};
 use landfall_model::{
     connection::{AzureConnection, Guid},
     connector::Detection,
@@ -42,6 +42,12 @@ async fn at<'c>(
         Ok(session) => session,
         Err(failure) => return Look::of(failure),
     };
+    // Before anything else is looked at: it may be somebody else's.
+    if identity == Identity::Provisioner && matches!(connector.door, Door::Application { .. }) {
+        if let Err(failure) = ownership::require(&session, azure, None).await {
+            return Look::of(failure);
+        }
+    }
     match subscription(&session, azure).await {
         Ok(_) => Look::Open(session),
         Err(failure) => Look::of(failure),

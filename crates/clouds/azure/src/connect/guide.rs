@@ -5,7 +5,7 @@ mod opentofu;
 mod quote;
 mod script;
 
-use crate::config::AzureConfig;
+use crate::config::{Application, AzureConfig};
 use landfall_model::{
     connection::{AzureConnection, Method},
     driver::{Failure, FailureKind},
@@ -17,10 +17,21 @@ struct Context<'a> {
     config: &'a AzureConfig,
     azure: AzureConnection<'a>,
     spec: &'a AzureGrant,
-    /// Whom the applications trust; none by `client-secret` on a server without
-    /// a public address, and then there is no reaper.
+    /// Whom the applications trust; none on a server without a public address
+    /// whose methods do without, and then there is no reaper.
     issuer: Option<&'a str>,
-    by_secret: bool,
+    provisioner: Provisioner<'a>,
+}
+
+/// What the provisioner is.
+#[derive(Clone, Copy)]
+enum Provisioner<'a> {
+    /// An application of the customer's own that trusts the issuer.
+    Keyless,
+    /// An application of the customer's own with a secret.
+    Secret,
+    /// The operator's, approved in the customer's tenant.
+    Approved(&'a Application),
 }
 
 pub(super) fn write(
@@ -42,9 +53,18 @@ pub(super) fn write(
         azure,
         spec: grant,
         issuer,
-        by_secret: method == Method::ClientSecret,
+        provisioner: match method {
+            Method::ClientSecret => Provisioner::Secret,
+            Method::AdminConsent => Provisioner::Approved(
+                config
+                    .application
+                    .as_ref()
+                    .ok_or_else(crate::door::no_application)?,
+            ),
+            _ => Provisioner::Keyless,
+        },
     };
-    if issuer.is_none() && !context.by_secret {
+    if issuer.is_none() && matches!(context.provisioner, Provisioner::Keyless) {
         return Err(Failure::new(
             FailureKind::Unavailable,
             "NoIssuer",
@@ -69,7 +89,35 @@ impl<'a> Context<'a> {
 
     /// Whether an identity's application trusts our issuer.
     fn federated(&self, identity: Identity) -> bool {
-        !(self.by_secret && identity == Identity::Provisioner)
+        identity == Identity::Reaper || matches!(self.provisioner, Provisioner::Keyless)
+    }
+
+    const fn by_secret(&self) -> bool {
+        matches!(self.provisioner, Provisioner::Secret)
+    }
+
+    /// The operator's application, where an identity is that and nothing is to
+    /// be registered for it.
+    fn approved(&self, identity: Identity) -> Option<&'a Application> {
+        match (self.provisioner, identity) {
+            (Provisioner::Approved(application), Identity::Provisioner) => Some(application),
+            _ => None,
+        }
+    }
+
+    /// The name of the operator's assignment: it has one service principal in
+    /// a tenant, which can hold roles of several connections.
+    fn assignment_id(&self) -> String {
+        let id = self.azure.id.as_str();
+        let hex: Vec<char> = id.rsplit('_').next().unwrap_or(id).chars().collect();
+        let mut text = String::with_capacity(36);
+        for (at, digit) in hex.into_iter().enumerate() {
+            if [8, 12, 16, 20].contains(&at) {
+                text.push('-');
+            }
+            text.push(digit);
+        }
+        text
     }
 
     fn facts(&self) -> Vec<Fact> {
@@ -102,10 +150,27 @@ impl<'a> Context<'a> {
                 ),
             ]);
         }
+        if let Provisioner::Approved(application) = self.provisioner {
+            facts.extend([
+                fact(
+                    "application",
+                    "This server's application",
+                    application.name.clone(),
+                ),
+                fact(
+                    "client-id",
+                    "Its client id",
+                    application.client_id.to_string(),
+                ),
+            ]);
+        }
         facts.extend(self.roles().map(|role| {
             fact(
                 role.identity.as_str(),
                 match role.identity {
+                    Identity::Provisioner if self.approved(role.identity).is_some() => {
+                        "Provisioner: role"
+                    }
                     Identity::Provisioner => "Provisioner: role and application",
                     Identity::Reaper => "Reaper: role and application",
                 },
@@ -121,12 +186,34 @@ impl<'a> Context<'a> {
     }
 
     fn ways(&self) -> Vec<Way> {
-        let ends = if self.by_secret {
-            "It ends by printing the four values to enter here; the secret is shown once."
-        } else {
-            "It ends by printing the client id to enter here; there is no secret."
+        let ends = match self.provisioner {
+            Provisioner::Secret => {
+                "It ends by printing the four values to enter here; the secret is shown once. It \
+                 also lets the application renew its own secret, where you may approve that; \
+                 LANDFALL_ROTATION=no leaves it out."
+            }
+            Provisioner::Keyless => {
+                "It ends by printing the client id to enter here; there is no secret."
+            }
+            Provisioner::Approved(_) => {
+                "The application must have been approved before. Nothing is to be entered \
+                 afterwards."
+            }
         };
-        vec![
+        let mut ways = Vec::new();
+        if let Provisioner::Approved(application) = self.provisioner {
+            ways.push(Way {
+                id: "consent".to_owned(),
+                title: "First: approve the application".to_owned(),
+                about: "An administrator of the tenant lets this server's application in. That \
+                        alone gives it no rights in any subscription: the role, below, does."
+                    .to_owned(),
+                how: How::Steps {
+                    steps: console::consent(self, application),
+                },
+            });
+        }
+        ways.extend([
             Way {
                 id: "script".to_owned(),
                 title: "With one script in Cloud Shell".to_owned(),
@@ -156,7 +243,8 @@ impl<'a> Context<'a> {
                     steps: console::steps(self),
                 },
             },
-        ]
+        ]);
+        ways
     }
 }
 
@@ -182,4 +270,4 @@ fn condition(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,10 +5,13 @@
 //! find; then, with the sessions that were obtained, everything about the
 //! subscription, side by side.
 
+mod directory;
 mod federated;
 mod grant;
 mod graph;
-mod permissions;
+mod left_behind;
+mod owned;
+pub(super) mod permissions;
 mod policies;
 mod providers;
 mod quotas;
@@ -19,7 +22,7 @@ mod sign_in;
 mod subscription;
 
 use super::AzureConnector;
-use crate::{client::Session, door::Door, error::Service};
+use crate::{client::Session, config::Application, door::Door, error::Service};
 use futures::{FutureExt, future::BoxFuture};
 use landfall_model::{
     Timestamp,
@@ -28,6 +31,7 @@ use landfall_model::{
     connector::{CheckSink, Verification},
     driver::Failure,
     grant::{AzureGrant, AzureRole, GrantSpec, Identity},
+    issuer::Issuer,
 };
 use recorder::{Found, Question, Recorder, Settling};
 
@@ -114,9 +118,9 @@ fn holds(check: &Check) -> bool {
 
 impl<'a> Run<'a> {
     async fn all(&self, now: Timestamp) -> Verification {
-        let mut checks: Vec<Check> = self.issuer().await.into_iter().collect();
+        let mut checks: Vec<Check> = self.ourselves().await.into_iter().collect();
         let found = sign_in::provisioner(self).await;
-        let refused = found.refused;
+        let (refused, expired) = (found.refused, found.expired);
         checks.extend(found.checks);
         let provisioner = found.signed;
 
@@ -142,10 +146,10 @@ impl<'a> Run<'a> {
                 Identity::Reaper,
                 reaper.as_ref(),
             )),
-            one(graph::check(self, &graph, provisioner.as_ref())),
+            one(graph::check(self, &graph)),
         ];
-        if let Door::Secret { .. } = self.connector.door {
-            about.push(one(secret::expiry(self, &graph, now)));
+        if let Door::Application { .. } = self.connector.door {
+            about.push(one(directory::check(self, &graph, provisioner.as_ref())));
         }
         for provider in &self.spec.providers {
             about.push(one(providers::check(self, provider, session)));
@@ -160,21 +164,42 @@ impl<'a> Run<'a> {
         checks.push(quotas::check(self, session).await);
         let grant = grant::check(self, &reading, provisioner.as_ref());
         checks.extend(grant.checks);
-        Verification {
+        let mut found = Verification {
             checks,
             refused,
             grant_version: grant.version,
             grant_digest: grant.digest,
             ..Verification::default()
+        };
+        if let Door::Secret { .. } = self.connector.door {
+            let secrets = secret::read(self, &graph).await;
+            found
+                .checks
+                .push(secret::expiry(self, &secrets, expired, now));
+            found.secret = secret::in_use(&secrets);
+            let (check, can_rotate) = secret::rotates(self, &graph, provisioner.as_ref()).await;
+            found.checks.push(check);
+            found.can_rotate = can_rotate;
+        } else if let Some((check, gone)) =
+            left_behind::check(self, &graph, provisioner.as_ref(), now).await
+        {
+            found.checks.push(check);
+            found.left_behind_gone = gone;
+        }
+        found
+    }
+
+    /// What this server itself needs for its part. That Entra sees the key which
+    /// signs, or takes the secret, is seen when it lets us in.
+    async fn ourselves(&self) -> Option<Check> {
+        match &self.connector.door {
+            Door::Issuer(issuer) => Some(self.issuer(issuer.as_ref()).await),
+            Door::Application { own, .. } => Some(self.application(own.as_ref())),
+            Door::Secret { .. } => None,
         }
     }
 
-    /// Whether this server can sign at all. That Entra sees the key which signs
-    /// is seen when it accepts an assertion.
-    async fn issuer(&self) -> Option<Check> {
-        let Door::Issuer(issuer) = &self.connector.door else {
-            return None;
-        };
+    async fn issuer(&self, issuer: &dyn Issuer) -> Check {
         let question = Question::new(
             "azure.issuer",
             "This server signs assertions that Entra can verify",
@@ -195,7 +220,39 @@ impl<'a> Run<'a> {
                 ),
             }
         });
-        Some(check.await)
+        check.await
+    }
+
+    fn application(&self, own: Option<&Application>) -> Check {
+        let question = Question::new(
+            "azure.application",
+            "This server has the application that was approved",
+            "clouds.azure.application in this server's configuration",
+        );
+        let found = match self.connector.application(own) {
+            Err((reason, next_step)) => Found::fail(reason, next_step),
+            Ok(own) => match self.azure.client_id() {
+                Some(id) if *id != own.client_id => Found::fail(
+                    format!(
+                        "the connection is by the application {id}, and this server's is now {}",
+                        own.client_id
+                    ),
+                    "the operator sets clouds.azure.application.client_id back; or disconnect, and \
+                     connect again by the new one",
+                ),
+                _ => Found::pass(format!(
+                    "{} ({}), {}",
+                    own.name,
+                    own.client_id,
+                    if own.client_secret_file.is_some() {
+                        "by its secret"
+                    } else {
+                        "by assertions of this server"
+                    }
+                )),
+            },
+        };
+        self.recorder.noted(question, found)
     }
 
     /// A session with Graph. Entra gives one to every application; what it may
@@ -240,13 +297,4 @@ fn visible<'g>(
         Some(Ok(session)) => Ok(session),
         Some(Err(failure)) => Err(run.recorder.failed(failure, "")),
     }
-}
-
-/// Whether Graph refused because the application has no permission there: then
-/// nothing can be said, and nothing is wrong.
-fn not_permitted(failure: &Failure) -> bool {
-    matches!(
-        failure.code.as_str(),
-        "Authorization_RequestDenied" | "Authorization_IdentityNotFound"
-    )
 }

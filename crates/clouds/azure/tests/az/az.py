@@ -149,6 +149,19 @@ def reset(options):
     return {"password": made["secretText"]}
 
 
+def own(options):
+    return call("POST", application(options["id"]) + "/owners/$ref", {
+        "@odata.id": f"{ORIGIN}/v1.0/directoryObjects/{options['owner-object-id']}"})
+
+
+def rest(options):
+    url = options["url"]
+    # As az does: a token goes to the cloud's own endpoints only.
+    assert url.startswith(ORIGIN + "/"), url
+    body = json.loads(options["body"]) if "body" in options else None
+    return call(options["method"].upper(), url.removeprefix(ORIGIN), body)
+
+
 def show_account(options):
     shown = call("GET", f"/subscriptions/{options['subscription']}", api_version=SUBSCRIPTIONS)
     return {"tenantId": shown["tenantId"]}
@@ -184,7 +197,10 @@ COMMANDS = {
     "ad app show": ("id", lambda options: call("GET", application(options["id"]))),
     "ad app owner list": ("id", lambda options: call(
         "GET", application(options["id"]) + "/owners")["value"]),
+    "ad app owner add": ("id owner-object-id", own),
     "ad app credential reset": ("id append display-name years", reset),
+    "ad app credential list": ("id", lambda options: call(
+        "GET", application(options["id"]))["passwordCredentials"]),
     "ad app federated-credential list": ("id", lambda options: call(
         "GET", federated(options))["value"]),
     "ad app federated-credential create": ("id parameters", lambda options: call(
@@ -195,6 +211,7 @@ COMMANDS = {
             credential(options))),
     "ad sp list": ("filter", lambda options: call(
         "GET", "/v1.0/servicePrincipals", filter=options["filter"])["value"]),
+    "rest": ("method url body", rest),
     "ad sp create": ("id", lambda options: call(
         "POST", "/v1.0/servicePrincipals", {"appId": options["id"]})),
 }
@@ -210,6 +227,10 @@ def queried(value, query):
         return value[0][found[1]] if value else None
     if found := re.fullmatch(r"\[\]\.(\w+)", query):
         return [item[found[1]] for item in value]
+    if found := re.fullmatch(r"max\((.*)\)", query):
+        return max(queried(value, found[1]))
+    if found := re.fullmatch(r"value(\[.*)", query):
+        return queried(value["value"], found[1])
     if found := re.fullmatch(r"length\((\w+)\)", query):
         return len(value[found[1]])
     if found := re.fullmatch(r"\[\?(.*)\]\.(\w+)", query):

@@ -1,8 +1,10 @@
 //! The connector on the sandbox, over https, with assertions of a real issuer
 //! whose documents the sandbox fetches.
 
+mod consent;
 mod keyless;
 mod keys;
+mod rotation;
 mod script;
 mod secret;
 mod settling;

@@ -2,11 +2,12 @@
 //! the real one where it is installed.
 
 use crate::support::{
-    change, check, connected,
+    TestClock, change, check, connected,
     scene::{Scene, URL, spec, verify},
     with,
 };
 use landfall_model::{
+    Clock as _, Timestamp,
     check::Outcome,
     connection::{AzureAccess, Connection},
     connector::{Connector, Detection},
@@ -161,9 +162,14 @@ impl<'s> Shell<'s> {
     }
 
     fn run(&self, script: &str, arguments: &[&str]) -> Output {
+        self.run_with(script, arguments, &[])
+    }
+
+    fn run_with(&self, script: &str, arguments: &[&str], set: &[(&str, &str)]) -> Output {
         let path = self.path("connect.sh");
         std::fs::write(&path, script).unwrap();
         let mut command = self.command("bash");
+        command.envs(set.iter().copied());
         command.arg(path).args(arguments).output().unwrap()
     }
 }
@@ -272,26 +278,75 @@ async fn by_secret(az: &Az) {
         };
     });
     let script = script(connector.as_ref(), &connection).await;
+    // First as somebody who leaves the permission out; then again, with it.
+    for rotation in ["no", "yes"] {
+        let output = shell.run_with(&script, &[], &[("LANDFALL_ROTATION", rotation)]);
+        assert!(output.status.success(), "{}", both(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let given = printed(&text, "Client secret:");
+        assert_eq!(landfall_model::secret::check_client_secret(given), Ok(()));
+        let expires = Timestamp::parse_rfc3339(printed(&text, "Expires:")).unwrap();
+        let days = expires.millis_since(TestClock.now()) / (24 * 60 * 60 * 1_000);
+        assert!((360..=731).contains(&days), "{days}");
+        let secret_id = scene.kept.put(&connection.organization_id, given);
+        change(&mut connection, |azure| {
+            azure.access = AzureAccess::ClientSecret {
+                client_id: printed(&text, "Client id:").parse().unwrap(),
+                secret_id,
+                secret_key_id: None,
+                secret_expires_at: None,
+            };
+        });
+        assert_eq!(connector.detect(&connection).await, Detection::Granted);
+        connected(&mut connection);
+        let found = verify(connector.as_ref(), &connection).await;
+        assert_eq!(with(&found, Outcome::Fail), [""; 0]);
+        assert_eq!(found.can_rotate, rotation == "yes");
+        let rotates = check(&found, "azure.secret-rotates");
+        if rotation == "yes" {
+            assert_eq!(with(&found, Outcome::Warn), [""; 0]);
+            assert_eq!(rotates.outcome, Outcome::Pass, "{rotates:?}");
+            let secret = found.secret.unwrap();
+            assert_eq!(secret.name.as_deref(), Some("landfall"));
+        } else {
+            // Nobody said when the secret expires, and Graph is not ours to read.
+            assert_eq!(with(&found, Outcome::Warn), ["azure.secret-expiry"]);
+            assert_eq!(rotates.outcome, Outcome::Skipped, "{rotates:?}");
+        }
+    }
+    // Once more changes nothing but the secret.
     let output = shell.run(&script, &[]);
     assert!(output.status.success(), "{}", both(&output));
+    let all = connector.secrets(&connection).await.unwrap();
+    assert_eq!(all.len(), 3);
+    // And the move to workload-identity is the same application, with its
+    // secret until somebody removes it.
+    let keyless = scene.connector.as_ref();
+    let mut moved = connection.clone();
+    moved.left_behind = Some(connection.target.clone());
+    change(&mut moved, |azure| {
+        azure.access = AzureAccess::WorkloadIdentity { client_id: None };
+    });
+    let script = self::script(keyless, &moved).await;
+    let output = shell.run(&script, &[]);
+    assert!(!output.status.success());
+    assert!(
+        both(&output).contains("LANDFALL_REUSE=yes"),
+        "{}",
+        both(&output)
+    );
+    let output = shell.run_with(&script, &[], &[("LANDFALL_REUSE", "yes")]);
+    assert!(output.status.success(), "{}", both(&output));
     let text = String::from_utf8(output.stdout).unwrap();
-    let given = printed(&text, "Client secret:");
-    assert_eq!(landfall_model::secret::check_client_secret(given), Ok(()));
-    let secret_id = scene.kept.put(&connection.organization_id, given);
-    change(&mut connection, |azure| {
-        azure.access = AzureAccess::ClientSecret {
-            client_id: printed(&text, "Client id:").parse().unwrap(),
-            secret_id,
-            secret_key_id: None,
-            secret_expires_at: None,
+    let client = printed(&text, "Client id:").parse().unwrap();
+    change(&mut moved, |azure| {
+        azure.access = AzureAccess::WorkloadIdentity {
+            client_id: Some(client),
         };
     });
-    assert_eq!(connector.detect(&connection).await, Detection::Granted);
-    connected(&mut connection);
-    let found = verify(connector.as_ref(), &connection).await;
+    let found = verify(keyless, &moved).await;
+    assert_eq!(with(&found, Outcome::Warn), ["azure.old-secret-removed"]);
     assert_eq!(with(&found, Outcome::Fail), [""; 0]);
-    // Nobody said when the secret expires, and Graph is not ours to read.
-    assert_eq!(with(&found, Outcome::Warn), ["azure.secret-expiry"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,6 +359,50 @@ async fn the_script_connects_by_secret() {
 async fn the_script_connects_by_secret_with_the_real_azure_cli() {
     let Some(az) = Az::real() else { return };
     by_secret(&az).await;
+}
+
+async fn by_consent(az: &Az) {
+    let scene = Scene::new().await;
+    let shell = Shell::open(&scene, az);
+    let connector = scene.by_consent(scene.with_application());
+    let mut connection = crate::consent::prepared(&scene, connector.as_ref()).await;
+    let script = script(connector.as_ref(), &connection).await;
+    let output = shell.run(&script, &[]);
+    assert!(!output.status.success(), "{}", both(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("was not approved"), "{said}");
+    assert!(said.contains("Approve on Microsoft's page"), "{said}");
+
+    crate::consent::approved(&scene, connector.as_ref(), &connection).await;
+    for _ in 0..2 {
+        let output = shell.run(&script, &[]);
+        assert!(output.status.success(), "{}", both(&output));
+        assert!(both(&output).contains("nothing is to be entered"));
+        assert_eq!(connector.detect(&connection).await, Detection::Granted);
+        connected(&mut connection);
+        let found = verify(connector.as_ref(), &connection).await;
+        assert_eq!(with(&found, Outcome::Fail), [""; 0]);
+        assert_eq!(with(&found, Outcome::Warn), [""; 0]);
+    }
+    // The same tenant, subscription and application once more: each connection
+    // has an assignment of its own.
+    let second = crate::consent::prepared(&scene, connector.as_ref()).await;
+    let output = shell.run(&self::script(connector.as_ref(), &second).await, &[]);
+    assert!(output.status.success(), "{}", both(&output));
+    assert_eq!(connector.detect(&second).await, Detection::Granted);
+    assert_eq!(connector.detect(&connection).await, Detection::Granted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_connects_by_consent() {
+    let Some(az) = Az::stand_in() else { return };
+    by_consent(&az).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_connects_by_consent_with_the_real_azure_cli() {
+    let Some(az) = Az::real() else { return };
+    by_consent(&az).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

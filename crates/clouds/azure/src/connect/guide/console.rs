@@ -1,7 +1,25 @@
 //! Steps for a person in the portal.
 
-use super::{Context, condition};
+use super::{Context, Provisioner, condition};
+use crate::{config::Application, connect::secrets::OWNED};
 use landfall_model::grant::{AzureRole, Identity, azure::CLIENT_MARK};
+
+/// What an administrator of the tenant does first, on Microsoft's page.
+pub(super) fn consent(context: &Context<'_>, application: &Application) -> Vec<String> {
+    vec![
+        "On this connection's page in Landfall, press \"Approve on Microsoft's page\".".to_owned(),
+        format!(
+            "Sign in as an administrator of the tenant {} (Cloud Application Administrator or \
+             Privileged Role Administrator) and accept. The page names the application {}, \
+             client id {}; what it asks for is the name of the tenant, to show it.",
+            context.azure.tenant_id(),
+            application.name,
+            application.client_id,
+        ),
+        "You come back here. Give the application its role next, by one of the ways below."
+            .to_owned(),
+    ]
+}
 
 pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
     let azure = context.azure;
@@ -26,7 +44,9 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
         ),
     ];
     for role in context.roles() {
-        steps.extend(application(context, role));
+        if context.approved(role.identity).is_none() {
+            steps.extend(application(context, role));
+        }
     }
     for role in context.roles() {
         steps.push(format!(
@@ -43,14 +63,22 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
     for role in context.roles() {
         steps.push(assignment(context, role));
     }
-    steps.push(if context.by_secret {
-        "Come back here and enter the client id of the provisioner and the secret's value."
-            .to_owned()
-    } else {
-        "Come back here and enter the client id of the provisioner; Landfall looks every few \
-         seconds, and Azure may need ten minutes."
-            .to_owned()
-    });
+    steps.push(
+        match context.provisioner {
+            Provisioner::Secret => {
+                "Come back here and enter the client id of the provisioner, the secret's value and \
+                 the day on which it expires."
+            }
+            Provisioner::Keyless => {
+                "Come back here and enter the client id of the provisioner; Landfall looks every \
+                 few seconds, and Azure may need ten minutes."
+            }
+            Provisioner::Approved(_) => {
+                "Come back here: Landfall looks every few seconds, and Azure may need ten minutes."
+            }
+        }
+        .to_owned(),
+    );
     steps
 }
 
@@ -88,6 +116,14 @@ fn application(context: &Context<'_>, role: &AzureRole) -> Vec<String> {
          the column Value shows (not Secret ID): it is shown once."
             .to_owned()
     });
+    if context.by_secret() && role.identity == Identity::Provisioner {
+        steps.push(format!(
+            "If Landfall shall renew the secret by itself (else leave this out): in it, API \
+             permissions → Add a permission → Microsoft Graph → Application permissions → {OWNED}, \
+             then Grant admin consent. And make it an owner of itself, which the portal cannot do: \
+             az ad app owner add --id <its client id> --owner-object-id <its object id>."
+        ));
+    }
     steps
 }
 
@@ -96,30 +132,63 @@ fn assignment(context: &Context<'_>, role: &AzureRole) -> String {
         Identity::Provisioner => "<object id of the provisioner>".to_owned(),
         Identity::Reaper => "<object id of the reaper>".to_owned(),
     };
-    format!(
-        "{} → Access control (IAM) → Add role assignment: the role {name}, the member {name} (User, \
-         group, or service principal; it is found only by typing its whole name). Description: \
-         {} {CLIENT_MARK}<its client id>. Conditions → Add condition → Code editor, with the \
+    let name = &role.name;
+    let approved = context.approved(role.identity);
+    let member = approved.map_or(name, |application| &application.name);
+    let client = approved.map_or_else(
+        || "<its client id>".to_owned(),
+        |application| application.client_id.to_string(),
+    );
+    let mut text = format!(
+        "{} → Access control (IAM) → Add role assignment: the role {name}, the member {member} \
+         (User, group, or service principal; it is found only by typing its whole name). \
+         Description: {} {CLIENT_MARK}{client}. Conditions → Add condition → Code editor, with the \
          object ids of your enterprise applications: {}",
         place(context),
         role.assignment,
         condition(context, role, object_id),
-        name = role.name,
-    )
+    );
+    if approved.is_some() {
+        text.push_str(
+            ". The description is what proves that this is your connection: without it Landfall \
+             refuses, for another customer could have entered your ids. The role Owner is accepted \
+             instead, with the same description and without a condition; the checks then say \"two \
+             keys: no\"",
+        );
+    }
+    text
 }
 
 pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {
     let names: Vec<&str> = context.roles().map(|role| role.name.as_str()).collect();
     let both = names.join(" and ");
+    let registered: Vec<&str> = context
+        .roles()
+        .filter(|role| context.approved(role.identity).is_none())
+        .map(|role| role.name.as_str())
+        .collect();
     let mut steps = vec![
         "Delete what Landfall made first if you no longer want it: afterwards Landfall can \
          neither change nor delete it. What runs goes on running."
             .to_owned(),
-        format!(
-            "Microsoft Entra ID → App registrations: delete {both}. That ends all access at once, \
-             but for tokens that exist, which last up to 90 minutes. Entra keeps a deleted \
-             registration for 30 days: delete it under Deleted applications too."
-        ),
+    ];
+    if let Provisioner::Approved(application) = context.provisioner {
+        steps.push(format!(
+            "Microsoft Entra ID → Enterprise applications: delete {} (client id {}). That ends all \
+             access at once, that of your other connections to this Landfall server too; to end \
+             this one alone, remove its role assignment, below.",
+            application.name, application.client_id
+        ));
+    }
+    if !registered.is_empty() {
+        steps.push(format!(
+            "Microsoft Entra ID → App registrations: delete {}. That ends all access at once, but \
+             for tokens that exist, which last up to 90 minutes. Entra keeps a deleted \
+             registration for 30 days: delete it under Deleted applications too.",
+            registered.join(" and ")
+        ));
+    }
+    steps.extend([
         format!(
             "{} → Access control (IAM) → Role assignments: remove what is left of {both} (\"Identity \
              not found\"); then Roles: delete the custom roles {both}.",
@@ -128,19 +197,23 @@ pub(super) fn revoke(context: &Context<'_>) -> Vec<String> {
         "The locks that Landfall put on what holds data stay, and so do resource providers: both \
          cost nothing."
             .to_owned(),
-    ];
-    if context.by_secret {
-        steps.push(
-            "To stop at once without deleting anything, remove the client secret of the \
-             provisioner: App registrations → Certificates & secrets."
-                .to_owned(),
-        );
-    } else {
-        steps.push(
-            "To stop at once without deleting anything, remove the federated credentials: App \
-             registrations → Certificates & secrets."
-                .to_owned(),
-        );
-    }
+    ]);
+    steps.push(
+        match context.provisioner {
+            Provisioner::Secret => {
+                "To stop at once without deleting anything, remove the client secret of the \
+                 provisioner: App registrations → Certificates & secrets."
+            }
+            Provisioner::Keyless => {
+                "To stop at once without deleting anything, remove the federated credentials: App \
+                 registrations → Certificates & secrets."
+            }
+            Provisioner::Approved(_) => {
+                "To stop at once without deleting anything, switch off \"Enabled for users to sign \
+                 in\": Enterprise applications → the application → Properties."
+            }
+        }
+        .to_owned(),
+    );
     steps
 }

@@ -1,6 +1,6 @@
 //! The grant as a module for OpenTofu or Terraform.
 
-use super::{Context, condition, quote::hcl};
+use super::{Context, Provisioner, condition, quote::hcl};
 use landfall_model::grant::{AzureRole, Identity, azure::CLIENT_MARK};
 use std::fmt::Write;
 
@@ -49,19 +49,56 @@ provider \"azurerm\" {{
     for role in context.roles() {
         text.push_str(&identity(context, role));
     }
-    text.push_str(&outputs(context));
+    text.push_str(outputs(context));
     text
 }
 
+/// How the module refers to an identity's service principal.
+fn principal(context: &Context<'_>, identity: Identity) -> String {
+    let data = match context.approved(identity) {
+        Some(_) => "data.",
+        None => "",
+    };
+    format!("{data}azuread_service_principal.{}", identity.as_str())
+}
+
 fn identity(context: &Context<'_>, role: &AzureRole) -> String {
+    let mut text = match context.approved(role.identity) {
+        Some(application) => format!(
+            "
+# This server's application, which an administrator has approved before.
+data \"azuread_service_principal\" \"{}\" {{
+  client_id = {}
+}}
+",
+            role.identity.as_str(),
+            hcl(application.client_id.as_str()),
+        ),
+        None => registered(context, role),
+    };
+    text.push_str(&granted(context, role));
+    text
+}
+
+fn registered(context: &Context<'_>, role: &AzureRole) -> String {
     let who = role.identity.as_str();
     let name = hcl(&role.name);
+    // Ownership is a resource of its own, where there is any.
+    let owners = if context.federated(role.identity) {
+        ""
+    } else {
+        "
+  lifecycle {
+    ignore_changes = [owners]
+  }
+"
+    };
     let mut text = format!(
         "
 resource \"azuread_application\" \"{who}\" {{
   display_name     = {name}
   sign_in_audience = \"AzureADMyOrg\"
-}}
+{owners}}}
 
 resource \"azuread_service_principal\" \"{who}\" {{
   client_id = azuread_application.{who}.client_id
@@ -86,27 +123,70 @@ resource \"azuread_application_federated_identity_credential\" \"{who}\" {{
         )
         .expect("writing to a String");
     } else {
-        write!(
-            text,
-            "
-# Also kept in the state file: guard it.
-resource \"azuread_application_password\" \"{who}\" {{
-  application_id    = azuread_application.{who}.id
-  display_name      = \"landfall\"
-  end_date_relative = \"8760h\"
-}}
-"
-        )
-        .expect("writing to a String");
+        text.push_str(SECRET);
     }
+    text
+}
+
+/// Of the provisioner alone: the reaper never has a secret.
+const SECRET: &str = r#"
+# Also kept in the state file: guard it.
+resource "azuread_application_password" "provisioner" {
+  application_id    = azuread_application.provisioner.id
+  display_name      = "landfall"
+  end_date_relative = "8760h"
+}
+
+variable "rotation" {
+  description = "Let the application renew its own secret. It could also register new applications, which would have no rights anywhere. Whoever applies this must be allowed to approve permissions"
+  type        = bool
+  default     = true
+}
+
+data "azuread_service_principal" "graph" {
+  client_id = "00000003-0000-0000-c000-000000000000"
+}
+
+# Application.ReadWrite.OwnedBy
+resource "azuread_app_role_assignment" "rotation" {
+  count               = var.rotation ? 1 : 0
+  app_role_id         = "18a4783c-866b-4cc7-a460-3d5e5662c884"
+  principal_object_id = azuread_service_principal.provisioner.object_id
+  resource_object_id  = data.azuread_service_principal.graph.object_id
+}
+
+resource "azuread_application_owner" "rotation" {
+  count           = var.rotation ? 1 : 0
+  application_id  = azuread_application.provisioner.id
+  owner_object_id = azuread_service_principal.provisioner.object_id
+}
+"#;
+
+fn granted(context: &Context<'_>, role: &AzureRole) -> String {
+    let who = role.identity.as_str();
+    let (assignment, name) = match context.approved(role.identity) {
+        Some(application) => (
+            hcl(&format!(
+                "{} {CLIENT_MARK}{}",
+                role.assignment, application.client_id
+            )),
+            format!("  name               = {}\n", hcl(&context.assignment_id())),
+        ),
+        None => (
+            with_reference(
+                &format!("{} {CLIENT_MARK}", role.assignment),
+                &format!("azuread_application.{who}.client_id"),
+            ),
+            String::new(),
+        ),
+    };
     let actions = role.actions.iter().fold(String::new(), |text, action| {
         text + &format!("      {},\n", hcl(action))
     });
-    write!(
-        text,
+    format!(
         "
 resource \"azurerm_role_definition\" \"{who}\" {{
-  name              = {name}
+  name              = {role_name}
   description       = {description}
   scope             = {scope}
   assignable_scopes = [{scope}]
@@ -117,25 +197,21 @@ resource \"azurerm_role_definition\" \"{who}\" {{
 }}
 
 resource \"azurerm_role_assignment\" \"{who}\" {{
-  scope              = {scope}
+{name}  scope              = {scope}
   role_definition_id = azurerm_role_definition.{who}.role_definition_resource_id
-  principal_id       = azuread_service_principal.{who}.object_id
+  principal_id       = {principal}.object_id
   principal_type     = \"ServicePrincipal\"
   description        = {assignment}
   condition_version  = \"2.0\"
   condition          = {condition}
 }}
 ",
+        role_name = hcl(&role.name),
         description = hcl(&role.description),
         scope = hcl(&context.spec.scope),
-        assignment = with_reference(
-            &format!("{} {CLIENT_MARK}", role.assignment),
-            &format!("azuread_application.{who}.client_id"),
-        ),
+        principal = principal(context, role.identity),
         condition = condition_expression(context, role),
     )
-    .expect("writing to a String");
-    text
 }
 
 /// A text, then what is known only when it is applied.
@@ -148,31 +224,41 @@ fn condition_expression(context: &Context<'_>, role: &AzureRole) -> String {
     let text = hcl(&condition(context, role, marker));
     context.roles().fold(text, |text, other| {
         format!(
-            "replace({text}, {}, azuread_service_principal.{}.object_id)",
+            "replace({text}, {}, {}.object_id)",
             hcl(&marker(other.identity)),
-            other.identity.as_str()
+            principal(context, other.identity)
         )
     })
 }
 
-fn outputs(context: &Context<'_>) -> String {
-    let mut text = "
-output \"client_id\" {
-  description = \"Enter this in Landfall\"
+fn outputs(context: &Context<'_>) -> &'static str {
+    match context.provisioner {
+        Provisioner::Approved(_) => "",
+        Provisioner::Keyless => CLIENT_OUTPUT,
+        Provisioner::Secret => SECRET_OUTPUT,
+    }
+}
+
+const CLIENT_OUTPUT: &str = r#"
+output "client_id" {
+  description = "Enter this in Landfall"
   value       = azuread_application.provisioner.client_id
 }
-"
-    .to_owned();
-    if context.by_secret {
-        text.push_str(
-            "
-output \"client_secret\" {
-  description = \"Enter this in Landfall: tofu output -raw client_secret\"
+"#;
+
+const SECRET_OUTPUT: &str = r#"
+output "client_id" {
+  description = "Enter this in Landfall"
+  value       = azuread_application.provisioner.client_id
+}
+
+output "client_secret" {
+  description = "Enter this in Landfall: tofu output -raw client_secret"
   value       = azuread_application_password.provisioner.value
   sensitive   = true
 }
-",
-        );
-    }
-    text
+
+output "secret_expires_at" {
+  value = azuread_application_password.provisioner.end_date
 }
+"#;

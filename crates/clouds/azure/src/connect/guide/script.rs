@@ -5,7 +5,7 @@
 //! outside stands at the end as quoted words, or inside JSON documents; nothing
 //! of it is part of a command.
 
-use super::{Context, condition, quote::shell};
+use super::{Context, Provisioner, condition, quote::shell};
 use landfall_model::grant::{AzureRole, Identity, azure::CLIENT_MARK};
 use serde_json::json;
 use std::fmt::Write;
@@ -13,9 +13,21 @@ use std::fmt::Write;
 pub(super) fn write(context: &Context<'_>) -> String {
     let mut text = HEAD.to_owned();
     text.push_str(FUNCTIONS);
+    // What is not called is not written: the script is there to be read.
+    let registers = |role: &AzureRole| context.approved(role.identity).is_none();
+    if context.roles().any(|role| !registers(role)) {
+        text.push_str(APPROVED);
+    }
+    if context.roles().any(registers) {
+        text.push_str(REGISTER);
+    }
     if context.roles().any(|role| context.federated(role.identity)) {
         text.push_str(TRUST);
     }
+    if context.by_secret() {
+        text.push_str(ROTATION);
+    }
+    text.push_str(BEGIN);
     push(&mut text, &providers(context));
     for role in context.roles() {
         push(&mut text, &definition(role));
@@ -126,30 +138,6 @@ const FUNCTIONS: &str = r#"landfall_connect() (
     fi
   }
 
-  # A name is free to whoever may register applications: somebody else's must
-  # not be given a role.
-  must_be_ours() { # client id, name, whether it may have secrets
-    local owners owner me secrets
-    if [ "${LANDFALL_REUSE:-no}" = yes ]; then
-      return
-    fi
-    me=$(az ad signed-in-user show --query id --output tsv --only-show-errors 2>/dev/null || true)
-    owners=$(try "look who owns the application $2" ad app owner list --id "$1" --query '[].id' --output tsv)
-    for owner in $owners; do
-      if [ "$owner" != "$me" ]; then
-        stop "the application $2 ($1) is there already and belongs to $owner, not to you." \
-          'If a colleague ran this before: set LANDFALL_REUSE=yes and run it again. Else delete that application.'
-      fi
-    done
-    if [ "$3" = secrets ]; then
-      return
-    fi
-    secrets=$(try "look at the application $2" ad app show --id "$1" --query 'length(passwordCredentials)' --output tsv)
-    if [ "$secrets" != 0 ]; then
-      stop "the application $2 ($1) is there already and has a client secret, which this script did not make." \
-        'Remove the secret, or set LANDFALL_REUSE=yes if you know it, and run this again.'
-    fi
-  }
   put_role() { # name; its definition lies in the file of that name
     local known
     sed "s|@SCOPE@|$scope|" "$work/$1.template" >"$work/$1.json"
@@ -160,6 +148,71 @@ const FUNCTIONS: &str = r#"landfall_connect() (
       try "make the role $1" role definition create --role-definition "$work/$1.json" --output none
     fi
     say "role $1"
+  }
+  assign() { # its name, object id, role, condition, description
+    local tries=0
+    until az role assignment create --name "$1" --role "$3" --scope "$scope" \
+      --assignee-object-id "$2" --assignee-principal-type ServicePrincipal \
+      --condition "$4" --condition-version 2.0 --description "$5" \
+      --output none --only-show-errors 2>"$work/said"; do
+      tries=$((tries + 1))
+      case $(cat "$work/said") in
+        *PrincipalNotFound* | *'does not exist in the directory'* | *RoleDefinitionDoesNotExist* | *"doesn't exist"*)
+          # What is new is not known everywhere at once.
+          if [ "$tries" -lt 30 ]; then
+            say "waiting until Azure knows it everywhere ($tries)"
+            sleep "${LANDFALL_WAIT:-10}"
+            continue
+          fi
+          ;;
+      esac
+      cat "$work/said" >&2
+      explain "$(cat "$work/said")" "assign the role $3"
+    done
+    say "assigned $3"
+  }
+"#;
+
+/// Where an application of the operator's is used.
+const APPROVED: &str = r#"
+  approved() { # client id; sets client and object
+    client=$1
+    object=$(try "look for the application $client" ad sp list --filter "appId eq '$client'" --query '[0].id' --output tsv)
+    if [ -z "$object" ]; then
+      stop "the application $client was not approved in the tenant $tenant yet." \
+        "An administrator does that first: \"Approve on Microsoft's page\", on the connection's page in Landfall."
+    fi
+    say "application $client"
+  }
+"#;
+
+/// Where applications are registered.
+const REGISTER: &str = r#"
+  # A name is free to whoever may register applications: somebody else's must
+  # not be given a role.
+  must_be_ours() { # client id, name, whether it may have secrets
+    local owners owner me itself secrets
+    if [ "${LANDFALL_REUSE:-no}" = yes ]; then
+      return
+    fi
+    me=$(az ad signed-in-user show --query id --output tsv --only-show-errors 2>/dev/null || true)
+    owners=$(try "look who owns the application $2" ad app owner list --id "$1" --query '[].id' --output tsv)
+    # It owns itself where it renews its own secret.
+    itself=$(try "look for the service principal of $2" ad sp list --filter "appId eq '$1'" --query '[0].id' --output tsv)
+    for owner in $owners; do
+      if [ "$owner" != "$me" ] && [ "$owner" != "$itself" ]; then
+        stop "the application $2 ($1) is there already and belongs to $owner, not to you." \
+          'If a colleague ran this before: set LANDFALL_REUSE=yes and run it again. Else delete that application.'
+      fi
+    done
+    if [ "$3" = secrets ]; then
+      return
+    fi
+    secrets=$(try "look at the application $2" ad app show --id "$1" --query 'length(passwordCredentials)' --output tsv)
+    if [ "$secrets" != 0 ]; then
+      stop "the application $2 ($1) is there already and has a client secret, which this script did not make." \
+        'If it is the one that you are moving away from: set LANDFALL_REUSE=yes and run this again; Landfall says when to delete it. Else remove the secret first.'
+    fi
   }
   put_application() { # name, whether it may have secrets; sets client and object
     client=$(try "look for the application $1" ad app list --filter "displayName eq '$1'" --query '[].appId' --output tsv)
@@ -180,39 +233,6 @@ const FUNCTIONS: &str = r#"landfall_connect() (
     fi
     say "application $1: $client"
   }
-  assign() { # object id, role, condition, description
-    local tries=0
-    # Named like its holder, so that running this again finds and updates it.
-    until az role assignment create --name "$1" --role "$2" --scope "$scope" \
-      --assignee-object-id "$1" --assignee-principal-type ServicePrincipal \
-      --condition "$3" --condition-version 2.0 --description "$4" \
-      --output none --only-show-errors 2>"$work/said"; do
-      tries=$((tries + 1))
-      case $(cat "$work/said") in
-        *PrincipalNotFound* | *'does not exist in the directory'* | *RoleDefinitionDoesNotExist* | *"doesn't exist"*)
-          # What is new is not known everywhere at once.
-          if [ "$tries" -lt 30 ]; then
-            say "waiting until Azure knows it everywhere ($tries)"
-            sleep "${LANDFALL_WAIT:-10}"
-            continue
-          fi
-          ;;
-      esac
-      cat "$work/said" >&2
-      explain "$(cat "$work/said")" "assign the role $2"
-    done
-    say "assigned $2"
-  }
-
-  if ! found=$(az account show --subscription "$subscription" --query tenantId --output tsv --only-show-errors 2>"$work/said"); then
-    cat "$work/said" >&2
-    stop "the subscription $subscription is not visible to you." "Sign in with: az login --tenant $tenant"
-  fi
-  if [ "$found" != "$tenant" ]; then
-    stop "the subscription $subscription belongs to the tenant $found, not to $tenant." \
-      'Correct the tenant id in Landfall, or sign in to the other tenant.'
-  fi
-  az account set --subscription "$subscription"
 "#;
 
 /// Only where something is federated.
@@ -236,6 +256,50 @@ const TRUST: &str = r#"
         --parameters "@$work/credential.json" --output none
     fi
   }
+"#;
+
+/// Only where there is a secret.
+const ROTATION: &str = r#"
+  # Lets the application renew its own secret before it expires, which takes a
+  # permission of Microsoft Graph. With it the application could also register
+  # new ones, which would have no rights anywhere. LANDFALL_ROTATION=no leaves it
+  # out: then a person renews the secret once a year.
+  may_rotate() { # object id, client id, Graph's address
+    local held graph roles="$3/v1.0/servicePrincipals/$1/appRoleAssignments"
+    if [ "${LANDFALL_ROTATION:-yes}" != yes ]; then
+      return
+    fi
+    held=$(try 'look who owns the application' ad app owner list --id "$2" --query "[?id=='$1'].id" --output tsv)
+    if [ -z "$held" ]; then
+      try 'make the application an owner of itself' ad app owner add --id "$2" --owner-object-id "$1" --output none
+    fi
+    held=$(try 'look at the permissions of the application' rest --method get --url "$roles" \
+      --query "value[?appRoleId=='18a4783c-866b-4cc7-a460-3d5e5662c884'].id" --output tsv)
+    if [ -n "$held" ]; then
+      return
+    fi
+    graph=$(try 'look for Microsoft Graph' ad sp list --filter "appId eq '00000003-0000-0000-c000-000000000000'" --query '[0].id' --output tsv)
+    if az rest --method post --url "$roles" --output none --only-show-errors 2>"$work/said" \
+      --body "{\"principalId\": \"$1\", \"resourceId\": \"$graph\", \"appRoleId\": \"18a4783c-866b-4cc7-a460-3d5e5662c884\"}"; then
+      say 'permission Application.ReadWrite.OwnedBy, to renew its own secret'
+    else
+      cat "$work/said" >&2
+      say '' 'You may not approve permissions of Microsoft Graph, so Landfall cannot renew the secret by itself.' \
+        'Everything else works. A Privileged Role Administrator who runs this again changes that.'
+    fi
+  }
+"#;
+
+const BEGIN: &str = r#"
+  if ! found=$(az account show --subscription "$subscription" --query tenantId --output tsv --only-show-errors 2>"$work/said"); then
+    cat "$work/said" >&2
+    stop "the subscription $subscription is not visible to you." "Sign in with: az login --tenant $tenant"
+  fi
+  if [ "$found" != "$tenant" ]; then
+    stop "the subscription $subscription belongs to the tenant $found, not to $tenant." \
+      'Correct the tenant id in Landfall, or sign in to the other tenant.'
+  fi
+  az account set --subscription "$subscription"
 "#;
 
 fn providers(context: &Context<'_>) -> String {
@@ -287,12 +351,15 @@ fn application(context: &Context<'_>, role: &AzureRole) -> String {
     let who = variable(role.identity);
     let federated = context.federated(role.identity);
     let secrets = if federated { "keyless" } else { "secrets" };
+    let found = match context.approved(role.identity) {
+        Some(application) => format!("approved {}", shell(application.client_id.as_str())),
+        None => format!("put_application {} {secrets}", shell(&role.name)),
+    };
     let mut text = format!(
-        "  put_application {} {secrets}
+        "  {found}
   {who}=$object
   {who}_client=$client
-",
-        shell(&role.name)
+"
     );
     if federated {
         text.push_str("  trust \"$client\"\n");
@@ -308,9 +375,15 @@ fn assignment(context: &Context<'_>, role: &AzureRole) -> String {
         let (from, to) = (marker(other.identity), variable(other.identity));
         writeln!(text, "  condition=${{condition//{from}/${to}}}").expect("writing to a String");
     }
+    // So that running it again finds and updates it: named like its holder, or,
+    // where a holder has several, like the connection.
+    let name = match context.approved(role.identity) {
+        Some(_) => shell(&context.assignment_id()),
+        None => format!("\"${who}\""),
+    };
     writeln!(
         text,
-        "  assign \"${who}\" {} \"$condition\" {}\" {CLIENT_MARK}${who}_client\"",
+        "  assign {name} \"${who}\" {} \"$condition\" {}\" {CLIENT_MARK}${who}_client\"",
         shell(&role.name),
         shell(&role.assignment),
     )
@@ -319,29 +392,39 @@ fn assignment(context: &Context<'_>, role: &AzureRole) -> String {
 }
 
 fn end(context: &Context<'_>) -> String {
-    let mut text = String::new();
-    if context.by_secret {
-        text.push_str(
-            "  secret=$(try 'make a client secret' ad app credential reset --id \"$provisioner_client\" --append --display-name landfall --years 1 --query password --output tsv)
+    let (prepare, say) = match context.provisioner {
+        Provisioner::Approved(_) => (
+            String::new(),
+            "  say '' 'Done. Landfall sees it by itself, within some minutes; nothing is to be entered.'
 ",
-        );
-    }
-    text.push_str(
-        "  say '' 'Done. Enter this in Landfall:' \\
+        ),
+        Provisioner::Keyless => (
+            String::new(),
+            "  say '' 'Done. Enter this in Landfall:' \\
     \"  Subscription id: $subscription\" \\
     \"  Tenant id:       $tenant\" \\
     \"  Client id:       $provisioner_client\"
 ",
-    );
-    if context.by_secret {
-        text.push_str(
-            "  say \"  Client secret:   $secret\" '' \\
-    'The secret is not shown again. It expires in a year.'
+        ),
+        Provisioner::Secret => (
+            format!(
+                "  may_rotate \"$provisioner\" \"$provisioner_client\" {}
+  secret=$(try 'make a client secret' ad app credential reset --id \"$provisioner_client\" --append --display-name landfall --years 1 --query password --output tsv)
+  expires=$(try 'look when the secret expires' ad app credential list --id \"$provisioner_client\" --query 'max([].endDateTime)' --output tsv)
 ",
-        );
-    }
-    text.push_str(")\n");
-    text
+                shell(context.config.graph.as_str().trim_end_matches('/')),
+            ),
+            "  say '' 'Done. Enter this in Landfall:' \\
+    \"  Subscription id: $subscription\" \\
+    \"  Tenant id:       $tenant\" \\
+    \"  Client id:       $provisioner_client\" \\
+    \"  Client secret:   $secret\" \\
+    \"  Expires:         $expires\" '' \\
+    'The secret is not shown again.'
+",
+        ),
+    };
+    format!("{prepare}{say})\n")
 }
 
 /// The values, each as one word.

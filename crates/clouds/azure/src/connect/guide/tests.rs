@@ -2,7 +2,7 @@ use super::quote::{hcl, shell};
 use super::*;
 use landfall_model::{
     Timestamp,
-    connection::{Azure, AzureAccess, Connection, State, Target},
+    connection::{Azure, AzureAccess, Connection, Guid, State, Target},
     entropy::SystemEntropy,
     grant::azure::object_id_of,
     id::{ConnectionId, OrganizationId, SecretId},
@@ -13,14 +13,29 @@ use std::{
     process::{Command, Stdio},
 };
 
-fn connection(external_id: &str, management_group: Option<String>, secret: bool) -> Connection {
+/// By which method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::connect) enum By {
+    Token,
+    Secret,
+    Consent,
+}
+
+const BY: [By; 3] = [By::Token, By::Secret, By::Consent];
+
+fn guid(digit: char) -> Guid {
+    "00000000-0000-4000-8000-000000000000"
+        .replace('0', &digit.to_string())
+        .parse()
+        .unwrap()
+}
+
+pub(in crate::connect) fn connection(
+    external_id: &str,
+    management_group: Option<String>,
+    by: By,
+) -> Connection {
     let now = Timestamp::from_millis(1_800_000_000_000);
-    let guid = |digit: char| {
-        "00000000-0000-4000-8000-000000000000"
-            .replace('0', &digit.to_string())
-            .parse()
-            .unwrap()
-    };
     Connection {
         id: ConnectionId::at(now, &SystemEntropy),
         organization_id: OrganizationId::at(now, &SystemEntropy),
@@ -29,15 +44,19 @@ fn connection(external_id: &str, management_group: Option<String>, secret: bool)
             tenant_id: guid('1'),
             subscription_id: guid('2'),
             management_group,
-            access: if secret {
-                AzureAccess::ClientSecret {
+            access: match by {
+                By::Secret => AzureAccess::ClientSecret {
                     client_id: guid('3'),
                     secret_id: SecretId::at(now, &SystemEntropy),
                     secret_key_id: None,
                     secret_expires_at: None,
-                }
-            } else {
-                AzureAccess::WorkloadIdentity { client_id: None }
+                },
+                By::Token => AzureAccess::WorkloadIdentity { client_id: None },
+                By::Consent => AzureAccess::AdminConsent {
+                    client_id: Some(guid('4')),
+                    asked: None,
+                    approved_at: None,
+                },
             },
         }),
         external_id: external_id.to_owned(),
@@ -62,7 +81,15 @@ fn guide(connection: &Connection, issuer: Option<&str>) -> GrantGuide {
     let azure = connection.azure().unwrap();
     let spec = GrantSpec::Azure(landfall_plan::policy::azure::grant(azure));
     let method = connection.method();
-    write(&AzureConfig::default(), azure, &spec, method, issuer).unwrap()
+    let config = AzureConfig {
+        application: Some(Application {
+            client_id: guid('4'),
+            name: "Landfall".to_owned(),
+            client_secret_file: None,
+        }),
+        ..AzureConfig::default()
+    };
+    write(&config, azure, &spec, method, issuer).unwrap()
 }
 
 /// Whether bash can read it, and what it says.
@@ -134,9 +161,9 @@ proptest! {
         external_id in hostile(),
         issuer in hostile(),
         group in proptest::option::of(hostile()),
-        secret in any::<bool>(),
+        by in proptest::sample::select(BY.as_slice()),
     ) {
-        let connection = connection(&external_id, group.clone(), secret);
+        let connection = connection(&external_id, group.clone(), by);
         let guide = guide(&connection, Some(&issuer));
         let script = guide.commands("script").unwrap();
         prop_assert_eq!(parses(script), Ok(()));
@@ -154,12 +181,15 @@ proptest! {
 
 #[test]
 fn shellcheck_has_nothing_to_say() {
-    for (secret, issuer) in [
-        (false, Some("https://id.landfall.example/acme")),
-        (true, Some("https://id.landfall.example/acme")),
-        (true, None),
+    let issuer = Some("https://id.landfall.example/acme");
+    for (by, issuer) in [
+        (By::Token, issuer),
+        (By::Secret, issuer),
+        (By::Secret, None),
+        (By::Consent, issuer),
+        (By::Consent, None),
     ] {
-        let connection = connection("landfall-0123456789abcdef", None, secret);
+        let connection = connection("landfall-0123456789abcdef", None, by);
         let guide = guide(&connection, issuer);
         let script = guide.commands("script").unwrap();
         assert_eq!(parses(script), Ok(()));
@@ -186,7 +216,7 @@ fn shellcheck_has_nothing_to_say() {
 
 #[test]
 fn the_guide_says_everything_that_a_person_compares() {
-    let connection = connection("landfall-0123456789abcdef", None, false);
+    let connection = connection("landfall-0123456789abcdef", None, By::Token);
     let issuer = "https://id.landfall.example/acme";
     let guide = guide(&connection, Some(issuer));
     assert_eq!(guide.fact("issuer"), Some(issuer));
@@ -223,14 +253,68 @@ fn the_guide_says_everything_that_a_person_compares() {
 
 #[test]
 fn without_an_issuer_nothing_speaks_of_a_reaper() {
-    let connection = connection("landfall-0123456789abcdef", None, true);
-    let guide = guide(&connection, None);
-    let reaper = connection.azure().unwrap().display_name("reaper");
-    for way in ["script", "opentofu"] {
-        let text = guide.commands(way).unwrap();
-        assert!(!text.contains(&reaper), "{way}");
-        assert!(!text.contains("REAPER"), "{way}");
+    for by in [By::Secret, By::Consent] {
+        let connection = connection("landfall-0123456789abcdef", None, by);
+        let guide = guide(&connection, None);
+        let reaper = connection.azure().unwrap().display_name("reaper");
+        for way in ["script", "opentofu"] {
+            let text = guide.commands(way).unwrap();
+            assert!(!text.contains(&reaper), "{way}");
+            assert!(!text.contains("REAPER"), "{way}");
+        }
+        let script = guide.commands("script").unwrap();
+        assert_eq!(script.contains("Client secret:"), by == By::Secret);
+        assert_eq!(guide.fact("reaper"), None);
     }
-    assert!(guide.commands("script").unwrap().contains("Client secret:"));
-    assert_eq!(guide.fact("reaper"), None);
+}
+
+#[test]
+fn each_method_asks_for_what_it_needs_and_no_more() {
+    let issuer = Some("https://id.landfall.example/acme");
+    let texts = |by: By| {
+        let connection = connection("landfall-0123456789abcdef", None, by);
+        let guide = guide(&connection, issuer);
+        let text = |way: &str| guide.commands(way).unwrap().to_owned();
+        let Some(How::Steps { steps }) = guide.way("console") else {
+            panic!("no steps");
+        };
+        (text("script"), text("opentofu"), steps.join("\n"), guide)
+    };
+    // To renew its own secret, and that can be left out.
+    let (script, tofu, steps, _) = texts(By::Secret);
+    for said in [&script, &tofu] {
+        assert!(said.contains("18a4783c-866b-4cc7-a460-3d5e5662c884"));
+    }
+    assert!(script.contains("LANDFALL_ROTATION"));
+    assert!(tofu.contains("variable \"rotation\""));
+    assert!(steps.contains("Application.ReadWrite.OwnedBy"), "{steps}");
+    for by in [By::Token, By::Consent] {
+        let (script, tofu, steps, _) = texts(by);
+        for said in [script, tofu, steps] {
+            assert!(
+                !said.contains("18a4783c") && !said.contains("OwnedBy"),
+                "{by:?}"
+            );
+        }
+    }
+    // Nothing is registered for what the operator has.
+    let (script, tofu, steps, guide) = texts(By::Consent);
+    let client = guid('4');
+    assert_eq!(guide.fact("client-id"), Some(client.as_str()));
+    assert_eq!(guide.fact("application"), Some("Landfall"));
+    assert!(script.contains(&format!("approved '{client}'")));
+    assert!(tofu.contains("data \"azuread_service_principal\" \"provisioner\""));
+    assert!(!tofu.contains("resource \"azuread_application\" \"provisioner\""));
+    assert!(steps.contains("the member Landfall"), "{steps}");
+    assert!(steps.contains("Owner is accepted"), "{steps}");
+    let Some(How::Steps { steps }) = guide.way("consent") else {
+        panic!("no way to approve");
+    };
+    let steps = steps.join("\n");
+    assert!(steps.contains("Approve on Microsoft's page"), "{steps}");
+    // It leads nowhere by itself: what is opened is bound to a session.
+    assert_eq!(guide.link(), None);
+    assert!(!steps.contains("http"), "{steps}");
+    let revoke = guide.revoke_steps.join("\n");
+    assert!(revoke.contains("Enterprise applications"), "{revoke}");
 }

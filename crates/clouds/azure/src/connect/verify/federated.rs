@@ -1,8 +1,8 @@
 //! The federated credentials, when Graph shows them: a wrong subject is taken
 //! silently when one is made, and one too many lets somebody else in.
 
-use super::{Found, Question, Run, Signed, not_permitted, visible};
-use crate::{client::Session, door::Door};
+use super::{Found, Question, Run, Signed, visible};
+use crate::{client::Session, door::Door, error::not_permitted};
 use landfall_model::{check::Check, driver::Failure, grant::Identity};
 use serde_json::Value;
 
@@ -20,10 +20,14 @@ pub(super) async fn check(
     );
     run.recorder
         .record(question, async {
-            if identity == Identity::Provisioner
-                && matches!(run.connector.door, Door::Secret { .. })
-            {
-                return Found::skipped("not asked: it is let in by its secret");
+            match run.connector.door {
+                Door::Secret { .. } if identity == Identity::Provisioner => {
+                    return Found::skipped("not asked: it is let in by its secret");
+                }
+                Door::Application { .. } if identity == Identity::Provisioner => {
+                    return Found::skipped("not asked: whom it trusts is up to this server");
+                }
+                _ => {}
             }
             let Some(signed) = signed else {
                 return Found::skipped(format!("not asked: nobody could sign in as the {who}"));

@@ -64,7 +64,7 @@ async fn all(run: &Run<'_>, signed: &Signed<'_>) -> Result<Read, Failure> {
         run.recorder.patiently(|| assignments(session, run.azure)),
     )?;
     let mut names = BTreeMap::new();
-    let ours = session.object_id.as_ref().map(Guid::as_str);
+    let ours = session.said.object_id.as_ref().map(Guid::as_str);
     for assignment in &assignments {
         let properties = &assignment["properties"];
         let id = last_segment(properties["roleDefinitionId"].as_str().unwrap_or_default());
@@ -303,7 +303,7 @@ fn object_ids(
     provisioner: Option<&Signed<'_>>,
 ) -> BTreeMap<Identity, String> {
     let mut ids = BTreeMap::new();
-    if let Some(id) = provisioner.and_then(|signed| signed.session.object_id.as_ref()) {
+    if let Some(id) = provisioner.and_then(|signed| signed.session.said.object_id.as_ref()) {
         ids.insert(Identity::Provisioner, id.to_string());
     }
     let role = role_named(&read.roles, run.azure, Identity::Reaper);

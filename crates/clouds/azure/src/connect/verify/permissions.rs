@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// What one role of somebody allows.
 #[derive(Clone, Debug)]
-struct Permission {
+pub(in crate::connect) struct Permission {
     actions: Vec<String>,
     not_actions: Vec<String>,
     conditioned: bool,
@@ -21,7 +21,7 @@ struct Permission {
 type Effective = Option<Result<Vec<Permission>, Failure>>;
 
 impl Permission {
-    fn of(value: &Value) -> Self {
+    pub(in crate::connect) fn of(value: &Value) -> Self {
         let texts = |name: &str| {
             value[name]
                 .as_array()
@@ -39,7 +39,7 @@ impl Permission {
         }
     }
 
-    fn allows(&self, action: &str) -> bool {
+    pub(in crate::connect) fn allows(&self, action: &str) -> bool {
         self.actions.iter().any(|pattern| matches(pattern, action))
             && !self
                 .not_actions
@@ -279,7 +279,7 @@ async fn two_keys(
 fn roles_of(reading: &Reading, signed: Option<&Signed<'_>>) -> String {
     let (Some(Ok(read)), Some(id)) = (
         reading,
-        signed.and_then(|signed| signed.session.object_id.as_ref()),
+        signed.and_then(|signed| signed.session.said.object_id.as_ref()),
     ) else {
         return "roles that are not visible to us".to_owned();
     };

@@ -3,7 +3,7 @@
 use super::{Found, Question, Run};
 use crate::client::Session;
 use landfall_model::{check::Check, driver::Failure, grant::AzureProvider};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const API: (&str, &str) = ("api-version", "2021-04-01");
@@ -61,8 +61,9 @@ async fn registered(
     if ours {
         // Repeating it while it goes on changes nothing.
         let register = format!("{path}/register");
+        let nothing = json!({});
         run.recorder
-            .patiently(|| session.post(&register, &[API]))
+            .patiently(|| session.post(&register, &[API], &nothing))
             .await?;
     }
     for _ in 0..LOOKS {

@@ -53,6 +53,16 @@ impl Found {
         Self::with(Outcome::Skipped, evidence, "")
     }
 
+    /// What is optional and was left out, with what would change that.
+    pub(super) fn left_out(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::with(Outcome::Skipped, evidence, remedy)
+    }
+
+    /// Trouble that says nothing of the grant.
+    pub(super) fn unanswered(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::with(Outcome::Unanswered, evidence, remedy)
+    }
+
     /// For everything that is asked as the provisioner.
     pub(super) fn no_session() -> Self {
         Self::skipped("not asked: nobody could sign in as the provisioner")

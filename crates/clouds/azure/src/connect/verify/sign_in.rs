@@ -6,11 +6,11 @@
 //! that there is no application.
 
 use super::{
-    Found, Question, Run, Signed, grant::Reading, holds, recorder::Settling, subscription,
+    Found, Question, Run, Signed, grant::Reading, holds, owned, recorder::Settling, subscription,
 };
 use crate::{
     client::Session,
-    connect::{NO_CLIENT, reaper},
+    connect::{NO_CLIENT, NOT_PREPARED, reaper},
     door::{Door, Flaw, Proof, Token},
     error::{Service, refuses_assertion},
 };
@@ -27,6 +27,8 @@ pub(super) struct Findings<'a> {
     pub(super) signed: Option<Signed<'a>>,
     /// The customer's side refused.
     pub(super) refused: bool,
+    /// What was refused is a secret whose time is over.
+    pub(super) expired: bool,
 }
 
 /// What must not open an application.
@@ -139,7 +141,14 @@ fn tenant_question() -> Question {
     )
 }
 
-fn client_question() -> Question {
+fn client_question(run: &Run<'_>) -> Question {
+    if let Shown::Application = shown(run, Identity::Provisioner) {
+        return Question::new(
+            "azure.consent-given",
+            "An administrator of the tenant approved this server's application",
+            "Entra's token endpoint of the tenant, as the application",
+        );
+    }
     Question::new(
         "azure.client-found",
         "The application is in the tenant",
@@ -157,26 +166,48 @@ fn known_question() -> Question {
 
 fn accepted_question(run: &Run<'_>, identity: Identity) -> Question {
     let who = identity.as_str();
-    if by_secret(run, identity) {
-        Question::new(
+    match shown(run, identity) {
+        Shown::Secret => Question::new(
             "azure.secret-accepted",
             "The application lets this server in with its secret",
             "Entra's token endpoint, with the client secret",
-        )
-    } else {
-        Question::new(
+        ),
+        Shown::Application => Question::new(
+            "azure.application-accepted",
+            "Entra lets this server in as its own application",
+            "Entra's token endpoint, with what the application shows",
+        ),
+        Shown::Assertion => Question::new(
             format!("azure.token-accepted.{who}"),
             format!("The {who} lets this server in with its token"),
             format!(
                 "Entra's token endpoint, with an assertion for {}",
                 run.azure.subject()
             ),
-        )
+        ),
     }
 }
 
-fn by_secret(run: &Run<'_>, identity: Identity) -> bool {
-    matches!(run.connector.door, Door::Secret { .. }) && identity == Identity::Provisioner
+/// What is shown to Entra for an identity.
+enum Shown {
+    /// An assertion of this connection.
+    Assertion,
+    /// The secret of the customer's application.
+    Secret,
+    /// What the operator's application has.
+    Application,
+}
+
+fn shown(run: &Run<'_>, identity: Identity) -> Shown {
+    match (&run.connector.door, identity) {
+        (Door::Secret { .. }, Identity::Provisioner) => Shown::Secret,
+        (Door::Application { .. }, Identity::Provisioner) => Shown::Application,
+        _ => Shown::Assertion,
+    }
+}
+
+fn by_assertion(run: &Run<'_>, identity: Identity) -> bool {
+    matches!(shown(run, identity), Shown::Assertion)
 }
 
 /// What a failed sign-in says of one of the things that it takes.
@@ -200,12 +231,16 @@ fn blame(failure: &Failure) -> Blame {
 pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
     let identity = Identity::Provisioner;
     let Some(application) = run.azure.client_id() else {
+        let (missing, remedy) = match shown(run, identity) {
+            Shown::Application => (NOT_PREPARED, "press \"Approve on Microsoft's page\""),
+            _ => (NO_CLIENT, "enter the client id that the script printed"),
+        };
         let mut checks = vec![run.recorder.noted(
-            client_question(),
+            client_question(run),
             if run.recorder.settling == Settling::New {
-                Found::propagating(NO_CLIENT, "enter the client id that the script printed")
+                Found::propagating(missing, remedy)
             } else {
-                Found::fail(NO_CLIENT, "enter the client id that the script printed")
+                Found::fail(missing, remedy)
             },
         )];
         checks.extend(skip(run, identity, "not asked: the client id is not known"));
@@ -213,6 +248,7 @@ pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
             checks,
             signed: None,
             refused: false,
+            expired: false,
         };
     };
     let asked = ask(run, identity, application).await;
@@ -226,18 +262,35 @@ pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
         Err(failure) => {
             // An expired secret is no revocation: the customer did not take
             // anything back.
-            refused = failure.kind == FailureKind::Denied && failure.code != "AADSTS7000222";
+            let expired = failure.code == "AADSTS7000222";
+            refused = failure.kind == FailureKind::Denied && !expired;
             checks.push(accepted(run, identity, Err(&failure)));
             checks.extend(rest_skipped(run, identity));
+            if let Shown::Application = shown(run, identity) {
+                checks.push(owned::skip(run));
+            }
             checks.extend(subscription::skip(run));
             return Findings {
                 checks,
                 signed: None,
                 refused,
+                expired,
             };
         }
     };
     checks.extend(wrongs(run, identity, application).await);
+    if let Shown::Application = shown(run, identity) {
+        let found = owned::check(run, &session).await;
+        checks.extend(found.checks);
+        if !found.proven {
+            return Findings {
+                checks,
+                signed: None,
+                refused: found.refused,
+                expired: false,
+            };
+        }
+    }
     let found = subscription::check(run, &session).await;
     refused |= found.refused;
     checks.extend(found.checks);
@@ -248,6 +301,7 @@ pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
             application: application.clone(),
         }),
         refused,
+        expired: false,
     }
 }
 
@@ -261,6 +315,7 @@ pub(super) async fn reaper<'a>(run: &Run<'a>, reading: &Reading) -> Findings<'a>
             checks,
             signed: None,
             refused: false,
+            expired: false,
         }
     };
     let skipped = |why: &str| without(Found::skipped(why), why);
@@ -314,6 +369,7 @@ pub(super) async fn reaper<'a>(run: &Run<'a>, reading: &Reading) -> Findings<'a>
                 checks,
                 signed: None,
                 refused: false,
+                expired: false,
             };
         }
     };
@@ -329,6 +385,7 @@ pub(super) async fn reaper<'a>(run: &Run<'a>, reading: &Reading) -> Findings<'a>
             application,
         }),
         refused: false,
+        expired: false,
     }
 }
 
@@ -361,6 +418,18 @@ fn identified(run: &Run<'_>, application: &Guid, failure: Option<&Failure>) -> V
     };
     let client_found = match (&blamed, unanswered) {
         (Some(Blame::Tenant), None) => Found::skipped("not asked: there is no such tenant"),
+        (Some(Blame::Client), None)
+            if matches!(shown(run, Identity::Provisioner), Shown::Application) =>
+        {
+            run.recorder.failed(
+                failure.expect("somebody is blamed for a failure"),
+                &format!(
+                    "press \"Approve on Microsoft's page\" on the connection's page, as an \
+                     administrator of the tenant {tenant}; if it was approved, look whether \
+                     somebody deleted or switched off {application} under Enterprise applications"
+                ),
+            )
+        }
         (Some(Blame::Client), None) => run.recorder.failed(
             failure.expect("somebody is blamed for a failure"),
             &format!(
@@ -374,7 +443,7 @@ fn identified(run: &Run<'_>, application: &Guid, failure: Option<&Failure>) -> V
     };
     vec![
         run.recorder.noted(tenant_question(), tenant_found),
-        run.recorder.noted(client_question(), client_found),
+        run.recorder.noted(client_question(run), client_found),
     ]
 }
 
@@ -389,6 +458,18 @@ fn accepted(run: &Run<'_>, identity: Identity, answer: Result<(), &Failure>) -> 
             }
             (FailureKind::Denied, Blame::Client) if identity == Identity::Provisioner => {
                 Found::skipped("not asked: there is no such application in the tenant")
+            }
+            // The operator's doing, not the customer's: nothing is revoked.
+            (FailureKind::Unavailable, _)
+                if failure.code.starts_with("AADSTS70")
+                    && matches!(shown(run, identity), Shown::Application) =>
+            {
+                Found::unanswered(
+                    failure.to_string(),
+                    "the operator renews the application's secret \
+                     (clouds.azure.application.client_secret_file), or the federated credential by \
+                     which it trusts this server; you need not do anything",
+                )
             }
             _ => run
                 .recorder
@@ -405,10 +486,10 @@ fn remedy(run: &Run<'_>, identity: Identity, failure: &Failure) -> String {
                             Certificates & secrets if it is lost"
             .to_owned(),
         "AADSTS7000222" => "the secret has expired: make a new one under Certificates & secrets \
-                            and enter its value. What runs goes on running; until then Landfall \
+                            and enter its value. Workloads are unaffected; until then Landfall \
                             changes nothing. workload-identity needs no secret at all"
             .to_owned(),
-        _ if by_secret(run, identity) => {
+        _ if !by_assertion(run, identity) => {
             "look at the application's sign-in logs in Entra: they say which rule refused it"
                 .to_owned()
         }
@@ -429,7 +510,7 @@ fn remedy(run: &Run<'_>, identity: Identity, failure: &Failure) -> String {
 
 /// Asks with something wrong, four times, and wants refusals.
 async fn wrongs(run: &Run<'_>, identity: Identity, application: &Guid) -> Vec<Check> {
-    if by_secret(run, identity) {
+    if !by_assertion(run, identity) {
         return Vec::new();
     }
     futures::future::join_all(
@@ -483,7 +564,12 @@ fn skip(run: &Run<'_>, identity: Identity, why: &str) -> Vec<Check> {
     ];
     checks.extend(rest_skipped(run, identity));
     match identity {
-        Identity::Provisioner => checks.extend(subscription::skip(run)),
+        Identity::Provisioner => {
+            if let Shown::Application = shown(run, identity) {
+                checks.push(owned::skip(run));
+            }
+            checks.extend(subscription::skip(run));
+        }
         Identity::Reaper => checks.push(subscription::skip_role(run, why)),
     }
     checks
@@ -491,7 +577,7 @@ fn skip(run: &Run<'_>, identity: Identity, why: &str) -> Vec<Check> {
 
 /// The checks that stand on the credential being accepted.
 fn rest_skipped(run: &Run<'_>, identity: Identity) -> Vec<Check> {
-    if by_secret(run, identity) {
+    if !by_assertion(run, identity) {
         return Vec::new();
     }
     WRONGS

@@ -50,6 +50,10 @@ fn enabled_question(run: &Run<'_>) -> Question {
 }
 
 pub(super) fn skip(run: &Run<'_>) -> Vec<Check> {
+    skip_for(run, "not asked: nobody could sign in as the provisioner")
+}
+
+pub(super) fn skip_for(run: &Run<'_>, why: &str) -> Vec<Check> {
     [
         found_question(run),
         tenant_question(run),
@@ -57,7 +61,7 @@ pub(super) fn skip(run: &Run<'_>) -> Vec<Check> {
         enabled_question(run),
     ]
     .into_iter()
-    .map(|question| run.recorder.noted(question, Found::no_session()))
+    .map(|question| run.recorder.noted(question, Found::skipped(why)))
     .collect()
 }
 
@@ -66,24 +70,25 @@ pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Findings {
         .recorder
         .patiently(|| detect::subscription(session, run.azure))
         .await;
-    let seen = match &answer {
-        Ok(subscription) => Seen::of(run, subscription),
-        Err(failure) => Seen::not(run, failure),
-    };
+    match &answer {
+        Ok(subscription) => Findings {
+            checks: Seen::of(run, subscription).told(run),
+            visible: true,
+            refused: false,
+        },
+        Err(failure) => refused(run, failure),
+    }
+}
+
+/// What a refused call to the subscription says of it.
+pub(super) fn refused(run: &Run<'_>, failure: &Failure) -> Findings {
     Findings {
-        checks: vec![
-            run.recorder.noted(found_question(run), seen.found),
-            run.recorder.noted(tenant_question(run), seen.tenant),
-            run.recorder.noted(role_question(run), seen.role),
-            run.recorder.noted(enabled_question(run), seen.enabled),
-        ],
-        visible: answer.is_ok(),
-        refused: answer.is_err_and(|failure| {
-            matches!(
-                failure.kind,
-                FailureKind::Denied | FailureKind::Unauthorized | FailureKind::NotFound
-            )
-        }),
+        checks: Seen::not(run, failure).told(run),
+        visible: false,
+        refused: matches!(
+            failure.kind,
+            FailureKind::Denied | FailureKind::Unauthorized | FailureKind::NotFound
+        ),
     }
 }
 
@@ -96,6 +101,15 @@ struct Seen {
 }
 
 impl Seen {
+    fn told(self, run: &Run<'_>) -> Vec<Check> {
+        vec![
+            run.recorder.noted(found_question(run), self.found),
+            run.recorder.noted(tenant_question(run), self.tenant),
+            run.recorder.noted(role_question(run), self.role),
+            run.recorder.noted(enabled_question(run), self.enabled),
+        ]
+    }
+
     fn of(run: &Run<'_>, subscription: &Value) -> Self {
         let text = |name: &str| subscription[name].as_str().unwrap_or_default();
         let tenant = run.azure.tenant_id();

@@ -82,9 +82,11 @@ impl Caller<'_> {
 pub(crate) const AUTHORIZATION: &str = "api-version=2022-04-01";
 
 impl Scene {
-    fn https(&self) -> reqwest::Client {
+    pub(crate) fn https(&self) -> reqwest::Client {
         let pem = std::fs::read(self.config.ca_certificate.as_ref().unwrap()).unwrap();
         reqwest::Client::builder()
+            // Where a page leads is looked at, not followed.
+            .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
             .build()
             .unwrap()
@@ -152,8 +154,16 @@ impl Scene {
         let spec = spec(connection);
         let spec = spec.azure().unwrap();
         let mut grant = Grant::new();
+        let approved = matches!(
+            connection.azure().unwrap().access(),
+            AzureAccess::AdminConsent { .. }
+        );
         for role in &spec.roles {
-            let made = self.make(&admin, connection, role).await;
+            let made = if approved && role.identity == Identity::Provisioner {
+                self.make_role(&admin, role).await
+            } else {
+                self.make(&admin, connection, role).await
+            };
             grant.insert(role.identity, made);
         }
         for role in &spec.roles {
@@ -168,7 +178,25 @@ impl Scene {
         grant
     }
 
-    async fn make(&self, admin: &Caller<'_>, connection: &Connection, role: &AzureRole) -> Made {
+    /// A role for the operator's application, which is there already.
+    pub(crate) async fn make_role(&self, admin: &Caller<'_>, role: &AzureRole) -> Made {
+        let client = self.operator("client_id");
+        let principal = format!("/v1.0/servicePrincipals(appId='{client}')");
+        let principal = admin.must("GET", &principal, Value::Null).await;
+        Made {
+            application: String::new(),
+            client,
+            principal: principal["id"].as_str().unwrap().to_owned(),
+            definition: self.define(admin, role).await,
+            assignment: format!(
+                "/subscriptions/{}/providers/Microsoft.Authorization/roleAssignments/{}",
+                self.subscription,
+                guid()
+            ),
+        }
+    }
+
+    async fn define(&self, admin: &Caller<'_>, role: &AzureRole) -> String {
         let definition = format!(
             "/subscriptions/{}/providers/Microsoft.Authorization/roleDefinitions/{}",
             self.subscription,
@@ -186,6 +214,11 @@ impl Scene {
                 }}),
             )
             .await;
+        definition
+    }
+
+    async fn make(&self, admin: &Caller<'_>, connection: &Connection, role: &AzureRole) -> Made {
+        let definition = self.define(admin, role).await;
         let application = admin
             .must(
                 "POST",
@@ -272,6 +305,21 @@ impl Scene {
                 }),
             )
             .await;
+    }
+
+    /// Makes an application an owner of itself.
+    pub(crate) async fn own_itself(&self, made: &Made) {
+        let body = json!({"@odata.id": format!("/v1.0/directoryObjects/{}", made.principal)});
+        let path = format!("/v1.0/applications/{}/owners/$ref", made.application);
+        self.administrator().await.must("POST", &path, body).await;
+    }
+
+    /// What the script grants, so that an application renews its own secret.
+    pub(crate) async fn let_rotate(&self, made: &Made) {
+        // Application.ReadWrite.OwnedBy
+        self.permit(made, "18a4783c-866b-4cc7-a460-3d5e5662c884")
+            .await;
+        self.own_itself(made).await;
     }
 
     /// Changes the custom role of an identity.

@@ -2,7 +2,7 @@
 
 use super::{Kept, TestClock, connection};
 use axum::{Json, Router, routing::get};
-use landfall_azure::{AzureConfig, AzureConnector};
+use landfall_azure::{Application, AzureConfig, AzureConnector};
 use landfall_issuer::{IssuerUrl, KeyIssuer};
 use landfall_model::{
     Clock as _,
@@ -29,7 +29,7 @@ pub(crate) struct Scene {
     pub(crate) subscription: String,
     served_at: String,
     http: reqwest::Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Scene {
@@ -92,7 +92,7 @@ impl Scene {
                 .build()
                 .expect("a client"),
             running,
-            _folder: folder,
+            folder,
         };
         scene.serve_issuer(true).await;
         scene.lags(0).await;
@@ -143,6 +143,19 @@ impl Scene {
         assert!(answer.status().is_success());
     }
 
+    /// `GET /_sandbox/azure/inventory`.
+    pub(crate) async fn inventory(&self) -> Value {
+        let url = format!("http://{}/_sandbox/azure/inventory", self.running.addr);
+        self.http
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
+    }
+
     /// The field of a tenant in the ready JSON: of the customer at this place.
     pub(crate) fn of_customer(&self, index: usize, field: &str) -> String {
         let tenants = self.running.ready["azure"]["tenants"].as_array().unwrap();
@@ -167,6 +180,45 @@ impl Scene {
                 self.config.clone(),
                 self.kept.clone(),
                 issuer,
+                Arc::new(TestClock),
+                Arc::new(SystemEntropy),
+            )
+            .unwrap(),
+        )
+    }
+
+    /// The operator's application, as the ready JSON gives it.
+    pub(crate) fn operator(&self, field: &str) -> String {
+        let tenants = self.running.ready["azure"]["tenants"].as_array().unwrap();
+        let operator = tenants
+            .iter()
+            .find(|one| one["role"] == "operator")
+            .unwrap();
+        operator[field].as_str().unwrap().to_owned()
+    }
+
+    /// The operator's configuration, with the application's secret in a file.
+    pub(crate) fn with_application(&self) -> AzureConfig {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.folder.path().join("application-secret");
+        std::fs::write(&path, self.operator("client_secret")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        AzureConfig {
+            application: Some(Application {
+                client_id: self.operator("client_id").parse().unwrap(),
+                name: "Landfall".to_owned(),
+                client_secret_file: Some(path),
+            }),
+            ..self.config.clone()
+        }
+    }
+
+    /// A connector by consent.
+    pub(crate) fn by_consent(&self, config: AzureConfig) -> Arc<dyn Connector> {
+        Arc::new(
+            AzureConnector::admin_consent(
+                config,
+                self.issuer.clone(),
                 Arc::new(TestClock),
                 Arc::new(SystemEntropy),
             )
