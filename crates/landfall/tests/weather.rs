@@ -13,6 +13,11 @@ use harness::{
     process::landfall,
     server::{Launch, Server, Started, admin_token, data},
 };
+use aws_lc_rs::{
+    encoding::{AsDer as _, Pkcs8V1Der},
+    rsa::{KeyPair, KeySize},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, path::Path};
 use tempfile::TempDir;
@@ -167,20 +172,22 @@ async fn secrets_are_seen_nowhere() {
     let mut places = Vec::new();
     let ended = async {
         let environment = deploy(&installation).await?;
+        let entrusted = entrust(&installation).await?;
         let session = pages(&installation, &admin, &mut places).await?;
         commands(&installation, &admin, &mut places).await?;
         take_down(&installation, &environment).await?;
         pages(&installation, &admin, &mut places).await?;
         commands(&installation, &admin, &mut places).await?;
-        anyhow::Ok(session)
+        anyhow::Ok((session, entrusted))
     };
-    let session = match ended.await {
+    let (session, entrusted) = match ended.await {
         Ok(session) => session,
         Err(error) => panic!("{error:#}\n{}", installation.server.last_words()),
     };
     let mut secrets: BTreeSet<String> = installation.cloud.secrets().unwrap().into_iter().collect();
     assert!(secrets.len() > 3, "the sandbox gave no session out");
     secrets.extend([admin, token, session]);
+    secrets.extend(entrusted);
     secrets.extend(GIVEN.map(str::to_owned));
 
     let log = std::fs::read(installation.folder.path().join("server.log")).unwrap();
@@ -204,6 +211,86 @@ async fn secrets_are_seen_nowhere() {
             }
         }
     }
+}
+
+/// Everything that a person can entrust to this server, in every field that
+/// takes it, rightly and wrongly. Returns what must be seen nowhere.
+async fn entrust(installation: &Installation) -> anyhow::Result<Vec<String>> {
+    let api = &installation.api;
+    let (file, body) = key_file("canary-project-1")?;
+    let (other_file, other_body) = key_file("canary-project-1")?;
+    let secret = |number: u32| format!("canary{number}8Q~5d41402abc4b2a76b9719d911017c592");
+    let azure = |secret: &str| {
+        json!({
+            "name": "by secret", "cloud": "azure", "method": "client-secret",
+            "tenant_id": "11111111-1111-4111-8111-111111111111",
+            "subscription_id": "22222222-2222-4222-8222-222222222222",
+            "client_id": "33333333-3333-4333-8333-333333333333",
+            "client_secret": secret,
+        })
+    };
+    let google = |file: &str| {
+        json!({
+            "name": "by key", "cloud": "gcp", "method": "service-account-key",
+            "service_account_key": file,
+        })
+    };
+    let made = api.post("/connections", azure(&secret(1))).await?;
+    let by_secret = text(&made["connection"], "id")?;
+    let path = format!("/connections/{by_secret}/rotation");
+    api.post(&path, json!({ "client_secret": secret(2) })).await?;
+    let made = api.post("/connections", google(&file)).await?;
+    let by_key = text(&made["connection"], "id")?;
+    let path = format!("/connections/{by_key}/rotation");
+    api.post(&path, json!({ "service_account_key": other_file }))
+        .await?;
+
+    // Refused: malformed, twice, of another project, and in fields that are not
+    // there for it.
+    let mut keyless = azure(&secret(3));
+    keyless["method"] = "workload-identity".into();
+    let mut elsewhere = google(&file);
+    elsewhere["project_id"] = "another-project".into();
+    let mut stray = azure(&secret(5));
+    stray["password"] = secret(6).into();
+    for body in [
+        azure(&secret(1)),
+        azure(&format!("{} {}", secret(4), secret(4))),
+        google(&file.replace("PRIVATE", "PUBLIC")),
+        google(&body),
+        keyless,
+        elsewhere,
+        stray,
+        json!({ "name": "x", "account_id": secret(7) }),
+        json!({ "name": "x", "cloud": "azure", "client_id": secret(8), "tenant_id": secret(8) }),
+    ] {
+        anyhow::ensure!(
+            api.post("/connections", body).await.is_err(),
+            "what cannot be used was taken"
+        );
+    }
+    // Not the first characters, which every key has.
+    let mut secrets: Vec<String> = [body, other_body]
+        .iter()
+        .map(|body| body[400..460].to_owned())
+        .collect();
+    secrets.extend((1..=8).map(secret));
+    Ok(secrets)
+}
+
+/// A Google key file, and its private key in base64.
+fn key_file(project: &str) -> anyhow::Result<(String, String)> {
+    let pair = KeyPair::generate(KeySize::Rsa2048).context("no key")?;
+    let der: Pkcs8V1Der<'_> = pair.as_der().context("no key")?;
+    let body = STANDARD.encode(der.as_ref());
+    let file = json!({
+        "type": "service_account",
+        "project_id": project,
+        "private_key_id": "0123456789abcdef0123456789abcdef01234567",
+        "private_key": format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"),
+        "client_email": format!("deployer@{project}.iam.gserviceaccount.com"),
+    });
+    Ok((file.to_string(), body))
 }
 
 /// Every page that can be reached by links, as an Admin sees it. Returns the
@@ -266,6 +353,8 @@ async fn commands(
     let asked = [
         vec!["connections", "list"],
         vec!["connections", "show", "customer"],
+        vec!["connections", "show", "by secret", "--grant"],
+        vec!["connections", "show", "by key", "--grant"],
         vec!["apps", "list"],
         vec!["apps", "show", "shop"],
         vec!["environments", "list"],
