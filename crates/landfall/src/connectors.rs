@@ -42,15 +42,23 @@ pub async fn all(
         entropy.clone(),
     )
     .context("cannot use [clouds.azure]")?;
-    let by_secret =
-        AzureConnector::client_secret(azure.clone(), secrets, Some(issuer), clock, entropy)
-            .context("cannot use [clouds.azure]")?;
+    let by_secret = AzureConnector::client_secret(
+        azure.clone(),
+        secrets,
+        Some(issuer.clone()),
+        clock.clone(),
+        entropy.clone(),
+    )
+    .context("cannot use [clouds.azure]")?;
+    let by_consent = AzureConnector::admin_consent(azure.clone(), issuer, clock, entropy)
+        .context("cannot use [clouds.azure]")?;
     Ok(vec![
         Arc::new(by_principal),
         Arc::new(keyless),
         Arc::new(google),
         Arc::new(federated),
         Arc::new(by_secret),
+        Arc::new(by_consent),
     ])
 }
 
