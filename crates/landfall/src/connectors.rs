@@ -27,9 +27,19 @@ pub async fn all(
     let keyless = AwsConnector::oidc(aws.clone(), issuer.clone(), clock.clone(), entropy.clone())
         .await
         .context("cannot use [clouds.aws]")?;
-    let google = GcpConnector::workload_identity(
-        config.clouds.gcp.clone(),
+    let gcp = &config.clouds.gcp;
+    let pooled = GcpConnector::workload_identity(
+        gcp.clone(),
         issuer.clone(),
+        clock.clone(),
+        entropy.clone(),
+    )
+    .context("cannot use [clouds.gcp]")?;
+    let impersonated = GcpConnector::impersonation(gcp.clone(), clock.clone(), entropy.clone())
+        .context("cannot use [clouds.gcp]")?;
+    let by_key = GcpConnector::service_account_key(
+        gcp.clone(),
+        secrets.clone(),
         clock.clone(),
         entropy.clone(),
     )
@@ -55,7 +65,9 @@ pub async fn all(
     Ok(vec![
         Arc::new(by_principal),
         Arc::new(keyless),
-        Arc::new(google),
+        Arc::new(pooled),
+        Arc::new(impersonated),
+        Arc::new(by_key),
         Arc::new(federated),
         Arc::new(by_secret),
         Arc::new(by_consent),

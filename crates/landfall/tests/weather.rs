@@ -3,6 +3,11 @@
 mod harness;
 
 use anyhow::Context as _;
+use aws_lc_rs::{
+    encoding::{AsDer as _, Pkcs8V1Der},
+    rsa::{KeyPair, KeySize},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use harness::{
     PATIENCE,
     api::{Api, text},
@@ -13,11 +18,6 @@ use harness::{
     process::landfall,
     server::{Launch, Server, Started, admin_token, data},
 };
-use aws_lc_rs::{
-    encoding::{AsDer as _, Pkcs8V1Der},
-    rsa::{KeyPair, KeySize},
-};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, path::Path};
 use tempfile::TempDir;
@@ -238,7 +238,8 @@ async fn entrust(installation: &Installation) -> anyhow::Result<Vec<String>> {
     let made = api.post("/connections", azure(&secret(1))).await?;
     let by_secret = text(&made["connection"], "id")?;
     let path = format!("/connections/{by_secret}/rotation");
-    api.post(&path, json!({ "client_secret": secret(2) })).await?;
+    api.post(&path, json!({ "client_secret": secret(2) }))
+        .await?;
     let made = api.post("/connections", google(&file)).await?;
     let by_key = text(&made["connection"], "id")?;
     let path = format!("/connections/{by_key}/rotation");
