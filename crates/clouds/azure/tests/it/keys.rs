@@ -1,12 +1,15 @@
 //! Two keys, tried: what the provisioner's own role refuses, and what the
 //! reaper's allows.
 
-use crate::support::{
-    connected,
-    customer::{AUTHORIZATION, Caller, guid},
-    scene::Scene,
+use crate::{
+    consent::{Approved, granted},
+    support::{
+        connected,
+        customer::{AUTHORIZATION, Caller, Grant, guid},
+        scene::{Scene, verify},
+    },
 };
-use landfall_model::grant::Identity;
+use landfall_model::{connection::Connection, grant::Identity};
 use serde_json::{Value, json};
 
 const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
@@ -19,16 +22,70 @@ async fn refused(caller: &Caller<'_>, method: &str, path: &str, body: Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_provisioner_destroys_and_widens_nothing_and_the_reaper_makes_nothing() {
+async fn by_assertions_there_are_two_keys() {
     let scene = Scene::new().await;
     let mut connection = scene.connection();
     let grant = scene.grant(&mut connection).await;
     connected(&mut connection);
     let found = scene.verify(&connection).await;
     assert!(!found.refused);
-    let (provisioner, reaper) = (&grant[&Identity::Provisioner], &grant[&Identity::Reaper]);
+    let provisioner = &grant[&Identity::Provisioner];
     let makes = scene.as_identity(&connection, provisioner).await;
-    let destroys = scene.as_identity(&connection, reaper).await;
+    there_are_two_keys(&scene, &connection, &grant, makes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_a_secret_there_are_two_keys() {
+    let scene = Scene::new().await;
+    let connector = scene.by_secret(true);
+    let mut connection = scene.connection();
+    let grant = scene.grant(&mut connection).await;
+    let provisioner = &grant[&Identity::Provisioner];
+    // What renews its own secret is part of what it could abuse.
+    scene.let_rotate(provisioner).await;
+    let secret = scene.use_secret(&mut connection, provisioner, 300).await;
+    connected(&mut connection);
+    let found = verify(connector.as_ref(), &connection).await;
+    assert!(found.can_rotate && !found.refused);
+    let makes = scene.as_client(&provisioner.client, &secret).await;
+    // The reaper's application is not its to add a secret to.
+    let reaper = &grant[&Identity::Reaper];
+    for change in ["addPassword", "federatedIdentityCredentials"] {
+        let path = format!("/v1.0/applications/{}/{change}", reaper.application);
+        let body = json!({"name": "x", "issuer": "https://evil.example", "subject": "x",
+            "audiences": ["api://AzureADTokenExchange"], "passwordCredential": {}});
+        refused(&makes, "POST", &path, body).await;
+    }
+    there_are_two_keys(&scene, &connection, &grant, makes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_consent_there_are_two_keys() {
+    let Approved {
+        scene,
+        connector,
+        connection,
+        grant,
+    } = granted().await;
+    let found = verify(connector.as_ref(), &connection).await;
+    assert!(!found.refused);
+    let (client, secret) = (scene.operator("client_id"), scene.operator("client_secret"));
+    let makes = scene.as_client(&client, &secret).await;
+    let reaper = &grant[&Identity::Reaper];
+    let path = format!("/v1.0/applications/{}/addPassword", reaper.application);
+    refused(&makes, "POST", &path, json!({})).await;
+    there_are_two_keys(&scene, &connection, &grant, makes).await;
+}
+
+/// The provisioner destroys and widens nothing, and the reaper makes nothing.
+async fn there_are_two_keys(
+    scene: &Scene,
+    connection: &Connection,
+    grant: &Grant,
+    makes: Caller<'_>,
+) {
+    let (provisioner, reaper) = (&grant[&Identity::Provisioner], &grant[&Identity::Reaper]);
+    let destroys = scene.as_identity(connection, reaper).await;
     let subscription = format!("/subscriptions/{}", scene.subscription);
 
     // What it is for: a group, an account in it, a lock on that.

@@ -10,3 +10,4 @@ mod secret;
 mod settling;
 mod states;
 mod support;
+mod wrong;

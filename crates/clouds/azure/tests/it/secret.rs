@@ -44,10 +44,22 @@ impl Scene {
         connection.with_reaper = with_reaper;
         let grant = self.grant(&mut connection).await;
         let made = grant[&Identity::Provisioner].clone();
-        let secret = self.add_secret(&made, days).await;
+        self.use_secret(&mut connection, &made, days).await;
+        connected(&mut connection);
+        (connection, made)
+    }
+
+    /// Makes the connection one by a new secret, and says which.
+    pub(crate) async fn use_secret(
+        &self,
+        connection: &mut Connection,
+        made: &Made,
+        days: i64,
+    ) -> String {
+        let secret = self.add_secret(made, days).await;
         let secret_id = self.kept.put(&connection.organization_id, &secret);
         let client_id = made.client.parse().unwrap();
-        change(&mut connection, |azure| {
+        change(connection, |azure| {
             azure.access = AzureAccess::ClientSecret {
                 client_id,
                 secret_id,
@@ -55,8 +67,7 @@ impl Scene {
                 secret_expires_at: None,
             };
         });
-        connected(&mut connection);
-        (connection, made)
+        secret
     }
 
     pub(crate) fn replace_secret(&self, connection: &mut Connection, text: &str) {

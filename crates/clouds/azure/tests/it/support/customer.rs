@@ -125,7 +125,12 @@ impl Scene {
             self.of_customer(0, "client_id"),
             self.of_customer(0, "client_secret"),
         );
-        self.caller(&[("client_id", &client), ("client_secret", &secret)])
+        self.as_client(&client, &secret).await
+    }
+
+    /// An application in the customer's tenant, by a secret.
+    pub(crate) async fn as_client(&self, client: &str, secret: &str) -> Caller<'_> {
+        self.caller(&[("client_id", client), ("client_secret", secret)])
             .await
             .unwrap()
     }
