@@ -121,6 +121,14 @@ impl AzureConnector {
             .await
     }
 
+    /// Why the provisioner's client id is not known.
+    const fn no_client(&self) -> &'static str {
+        match self.door {
+            Door::Application { .. } => NOT_PREPARED,
+            _ => NO_CLIENT,
+        }
+    }
+
     /// The operator's application when it can be used, else why not and what
     /// the operator does about it.
     fn application<'a>(
@@ -181,7 +189,7 @@ impl AzureConnector {
         }
         azure
             .client_id()
-            .ok_or_else(|| unusable(NO_CLIENT.to_owned()))
+            .ok_or_else(|| unusable(self.no_client().to_owned()))
     }
 }
 

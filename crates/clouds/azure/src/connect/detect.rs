@@ -1,6 +1,6 @@
 //! One look for the grant.
 
-use super::{AzureConnector, NO_CLIENT, ownership, reaper};
+use super::{AzureConnector, ownership, reaper};
 use crate::{client::Session, door::Door, error::Service};
 use landfall_model::{
     connection::{AzureConnection, Guid},
@@ -43,10 +43,11 @@ async fn at<'c>(
         Err(failure) => return Look::of(failure),
     };
     // Before anything else is looked at: it may be somebody else's.
-    if identity == Identity::Provisioner && matches!(connector.door, Door::Application { .. }) {
-        if let Err(failure) = ownership::require(&session, azure, None).await {
-            return Look::of(failure);
-        }
+    if identity == Identity::Provisioner
+        && matches!(connector.door, Door::Application { .. })
+        && let Err(failure) = ownership::require(&session, azure, None).await
+    {
+        return Look::of(failure);
     }
     match subscription(&session, azure).await {
         Ok(_) => Look::Open(session),
@@ -65,7 +66,7 @@ pub(super) async fn subscription(
 pub(super) async fn look(connector: &AzureConnector, azure: AzureConnection<'_>) -> Detection {
     let Some(application) = azure.client_id() else {
         return Detection::Refused {
-            evidence: NO_CLIENT.to_owned(),
+            evidence: connector.no_client().to_owned(),
         };
     };
     let session = match at(connector, azure, Identity::Provisioner, application).await {

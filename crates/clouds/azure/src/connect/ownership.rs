@@ -60,8 +60,14 @@ pub(super) async fn look(
         );
         let query = [("api-version", AUTHORIZATION)];
         let role = match patience {
-            Some(patience) => patience.ask(|| session.get(&path, &query)).await?,
-            None => session.get(&path, &query).await?,
+            Some(patience) => patience.ask(|| session.get(&path, &query)).await,
+            None => session.get(&path, &query).await,
+        };
+        let role = match role {
+            Ok(role) => role,
+            // Deleted between the two looks.
+            Err(failure) if failure.kind == FailureKind::NotFound => continue,
+            Err(failure) => return Err(failure),
         };
         let makes = role["properties"]["permissions"]
             .as_array()

@@ -9,8 +9,8 @@ pub(super) fn consent(context: &Context<'_>, application: &Application) -> Vec<S
     vec![
         "On this connection's page in Landfall, press \"Approve on Microsoft's page\".".to_owned(),
         format!(
-            "Sign in as an administrator of the tenant {} (Cloud Application Administrator or \
-             Privileged Role Administrator) and accept. The page names the application {}, \
+            "Sign in as an administrator of the tenant {} (Privileged Role Administrator or \
+             Global Administrator) and accept. The page names the application {}, \
              client id {}; what it asks for is the name of the tenant, to show it.",
             context.azure.tenant_id(),
             application.name,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     client::Session,
-    connect::{NO_CLIENT, NOT_PREPARED, reaper},
+    connect::reaper,
     door::{Door, Flaw, Proof, Token},
     error::{Service, refuses_assertion},
 };
@@ -231,9 +231,10 @@ fn blame(failure: &Failure) -> Blame {
 pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
     let identity = Identity::Provisioner;
     let Some(application) = run.azure.client_id() else {
-        let (missing, remedy) = match shown(run, identity) {
-            Shown::Application => (NOT_PREPARED, "press \"Approve on Microsoft's page\""),
-            _ => (NO_CLIENT, "enter the client id that the script printed"),
+        let missing = run.connector.no_client();
+        let remedy = match shown(run, identity) {
+            Shown::Application => "press \"Approve on Microsoft's page\"",
+            _ => "enter the client id that the script printed",
         };
         let mut checks = vec![run.recorder.noted(
             client_question(run),

@@ -2,10 +2,11 @@
 //! counts in it.
 
 use super::{Found, Question, Run};
-use crate::{client::Session, connect::detect};
+use crate::{client::Session, connect::detect, door::Door};
 use landfall_model::{
     check::Check,
     driver::{Failure, FailureKind},
+    grant::azure::CONNECTION_MARK,
 };
 use serde_json::Value;
 
@@ -167,10 +168,17 @@ impl Seen {
 }
 
 fn role_remedy(run: &Run<'_>) -> String {
+    let mark = match run.connector.door {
+        Door::Application { .. } => format!(
+            ", with {CONNECTION_MARK}{} in its description",
+            run.azure.external_id
+        ),
+        _ => String::new(),
+    };
     format!(
-        "run the script again, or assign the role {} to the application at {}: Subscriptions → \
-         Access control (IAM) → Add role assignment; the member is found only by typing its whole \
-         name",
+        "run the script again, or assign the role {} to the application at {}{mark}: \
+         Subscriptions → Access control (IAM) → Add role assignment; the member is found only by \
+         typing its whole name",
         run.azure.display_name("provisioner"),
         run.spec.scope,
     )

@@ -1,147 +1,21 @@
-//! What is wrong, as a table: each row breaks one thing of a connection that
-//! worked, and says which check tells it and what it tells people to do.
+//! The rows, by what the methods have in common.
 
-use crate::{
-    consent,
-    support::{
-        change, check, connected,
-        customer::{AUTHORIZATION, Grant, guid},
-        scene::{Scene, URL, verify},
-        with,
-    },
+use super::{
+    BY_PROVISIONER, BY_REAPER, Row, actions, assignment, client_id, fails, ids, principal, trusts,
+    warns,
 };
-use futures::{FutureExt as _, future::BoxFuture};
-use landfall_model::{
-    check::Outcome,
-    connection::{AzureAccess, Connection},
-    connector::Connector,
-    grant::Identity,
+use crate::support::{
+    customer::{Grant, guid},
+    scene::{Scene, URL},
 };
+use futures::FutureExt as _;
 use serde_json::{Value, json};
 
-type Break = for<'a> fn(&'a Scene, &'a mut Connection, &'a Grant) -> BoxFuture<'a, ()>;
-
-struct Row {
-    what: &'static str,
-    id: &'static str,
-    outcome: Outcome,
-    evidence: &'static str,
-    remedy: &'static str,
-    /// Nothing else can be said of the connection.
-    refused: bool,
-    break_it: Break,
-}
-
 const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
-const ACR_PULL: &str = "7f951dda-4ed3-4680-a7ca-43fe172d538d";
-const BY_REAPER: Identity = Identity::Reaper;
-const BY_PROVISIONER: Identity = Identity::Provisioner;
-
-fn fails(
-    what: &'static str,
-    id: &'static str,
-    evidence: &'static str,
-    remedy: &'static str,
-    break_it: Break,
-) -> Row {
-    Row {
-        what,
-        id,
-        outcome: Outcome::Fail,
-        evidence,
-        remedy,
-        refused: false,
-        break_it,
-    }
-}
-
-fn warns(
-    what: &'static str,
-    id: &'static str,
-    evidence: &'static str,
-    remedy: &'static str,
-    break_it: Break,
-) -> Row {
-    Row {
-        outcome: Outcome::Warn,
-        ..fails(what, id, evidence, remedy, break_it)
-    }
-}
-
-impl Row {
-    fn refused(self) -> Self {
-        Self {
-            refused: true,
-            ..self
-        }
-    }
-}
-
-fn ids(connection: &mut Connection, with: impl FnOnce(&mut landfall_model::connection::Azure)) {
-    change(connection, with);
-}
-
-fn client_id(connection: &mut Connection, id: Option<&str>) {
-    ids(connection, |azure| {
-        let wanted = id.map(|id| id.parse().unwrap());
-        match &mut azure.access {
-            AzureAccess::WorkloadIdentity { client_id }
-            | AzureAccess::AdminConsent { client_id, .. } => *client_id = wanted,
-            AzureAccess::ClientSecret { client_id, .. } => {
-                *client_id = wanted.expect("there is always one");
-            }
-        }
-    });
-}
-
-/// What an administrator does to the assignment of an identity.
-async fn assignment(
-    scene: &Scene,
-    grant: &Grant,
-    identity: Identity,
-    edit: impl FnOnce(&mut Value),
-) {
-    let admin = scene.administrator().await;
-    let path = format!("{}?{AUTHORIZATION}", grant[&identity].assignment);
-    let mut assignment = admin.must("GET", &path, Value::Null).await;
-    edit(&mut assignment["properties"]);
-    admin.must("DELETE", &path, Value::Null).await;
-    if !assignment["properties"].is_null() {
-        admin.must("PUT", &path, assignment).await;
-    }
-}
-
-async fn actions(
-    scene: &Scene,
-    grant: &Grant,
-    identity: Identity,
-    edit: impl FnOnce(&mut Vec<Value>),
-) {
-    scene
-        .edit(&grant[&identity], |role| {
-            edit(role["permissions"][0]["actions"].as_array_mut().unwrap());
-        })
-        .await;
-}
-
-/// Replaces what an application of the customer's trusts.
-async fn trusts(scene: &Scene, grant: &Grant, identity: Identity, change: Value) {
-    let admin = scene.administrator().await;
-    let path = format!(
-        "/v1.0/applications/{}/federatedIdentityCredentials/landfall",
-        grant[&identity].application
-    );
-    let method = if change.is_null() { "DELETE" } else { "PATCH" };
-    admin.must(method, &path, change).await;
-}
-
-async fn principal(scene: &Scene, grant: &Grant, identity: Identity, method: &str, body: Value) {
-    let path = format!("/v1.0/servicePrincipals/{}", grant[&identity].principal);
-    scene.administrator().await.must(method, &path, body).await;
-}
+const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 
 /// Wrong by every method.
-fn of_all() -> Vec<Row> {
+pub(super) fn of_all() -> Vec<Row> {
     vec![
         fails(
             "a tenant that is not there",
@@ -324,7 +198,7 @@ fn of_all() -> Vec<Row> {
 }
 
 /// Wrong where an application of the customer's is the provisioner.
-fn of_own_application() -> Vec<Row> {
+pub(super) fn of_own_application() -> Vec<Row> {
     vec![
         fails(
             "an application that is not there",
@@ -378,7 +252,7 @@ fn of_own_application() -> Vec<Row> {
     ]
 }
 
-fn of_assertions() -> Vec<Row> {
+pub(super) fn of_assertions() -> Vec<Row> {
     vec![
         fails(
             "no client id",
@@ -448,7 +322,7 @@ fn of_assertions() -> Vec<Row> {
     ]
 }
 
-fn of_secrets() -> Vec<Row> {
+pub(super) fn of_secrets() -> Vec<Row> {
     vec![
         fails(
             "a secret of nobody",
@@ -535,7 +409,7 @@ fn of_secrets() -> Vec<Row> {
     ]
 }
 
-fn of_consent() -> Vec<Row> {
+pub(super) fn of_consent() -> Vec<Row> {
     async fn described(scene: &Scene, grant: &Grant, text: &str) {
         assignment(scene, grant, BY_PROVISIONER, |properties| {
             properties["description"] = json!(text);
@@ -575,7 +449,7 @@ fn of_consent() -> Vec<Row> {
             "azure.ownership-proven",
             "makes nothing",
             "run the script",
-            |scene, _, grant| role(scene, grant, ACR_PULL).boxed(),
+            |scene, _, grant| role(scene, grant, READER).boxed(),
         )
         .refused(),
         warns(
@@ -608,81 +482,4 @@ fn of_consent() -> Vec<Row> {
         )
         .refused(),
     ]
-}
-
-/// Each row on a connection and a grant of its own.
-async fn all<'s>(
-    scene: &'s Scene,
-    connector: &dyn Connector,
-    rows: Vec<Row>,
-    make: impl AsyncFn(&'s Scene) -> (Connection, Grant),
-) {
-    for row in rows {
-        let (mut connection, grant) = make(scene).await;
-        connected(&mut connection);
-        (row.break_it)(scene, &mut connection, &grant).await;
-        let found = verify(connector, &connection).await;
-        let what = row.what;
-        let check = check(&found, row.id);
-        assert_eq!(check.outcome, row.outcome, "{what}: {check:#?}");
-        assert!(check.evidence.contains(row.evidence), "{what}: {check:#?}");
-        assert!(check.remedy.contains(row.remedy), "{what}: {check:#?}");
-        assert_eq!(found.refused, row.refused, "{what}");
-        if row.outcome == Outcome::Warn {
-            assert_eq!(with(&found, Outcome::Fail), [""; 0], "{what}");
-        }
-        assert_eq!(with(&found, Outcome::Propagating), [""; 0], "{what}");
-        assert_eq!(with(&found, Outcome::Unanswered), [""; 0], "{what}");
-        // One application may be the provisioner of several connections, and
-        // may then do what any of them was given: out of the next row's way.
-        let path = format!("{}?{AUTHORIZATION}", grant[&BY_PROVISIONER].assignment);
-        let admin = scene.administrator().await;
-        admin.call("DELETE", &path, Value::Null).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn workload_identity() {
-    let scene = Scene::new().await;
-    let rows = [of_all(), of_own_application(), of_assertions()];
-    let rows = rows.into_iter().flatten().collect();
-    all(&scene, scene.connector.as_ref(), rows, async |scene| {
-        let mut connection = scene.connection();
-        let grant = scene.grant(&mut connection).await;
-        (connection, grant)
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn client_secret() {
-    let scene = Scene::new().await;
-    let connector = scene.by_secret(true);
-    let rows = [of_all(), of_own_application(), of_secrets()];
-    let rows = rows.into_iter().flatten().collect();
-    all(&scene, connector.as_ref(), rows, async |scene| {
-        let mut connection = scene.connection();
-        let grant = scene.grant(&mut connection).await;
-        let made = &grant[&BY_PROVISIONER];
-        scene.use_secret(&mut connection, made, 300).await;
-        (connection, grant)
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn admin_consent() {
-    let scene = Scene::new().await;
-    let connector = scene.by_consent(scene.with_application());
-    let connection = consent::prepared(&scene, connector.as_ref()).await;
-    consent::approved(&scene, connector.as_ref(), &connection).await;
-    let rows = [of_all(), of_consent()];
-    let rows = rows.into_iter().flatten().collect();
-    let made = connector.as_ref();
-    all(&scene, made, rows, async |scene| {
-        let mut connection = consent::prepared(scene, made).await;
-        let grant = scene.grant(&mut connection).await;
-        (connection, grant)
-    })
-    .await;
 }
