@@ -82,9 +82,15 @@ impl Operator {
             Some(cached) => cached,
             None => {
                 let fresh = match config.source() {
-                    Source::File(path) => by_file(google, path, now).await?,
-                    Source::Metadata(url) => by_metadata(google, url, now).await?,
-                };
+                    Source::File(path) => by_file(google, path, now).await,
+                    Source::Metadata(url) => by_metadata(google, url, now).await,
+                }
+                .map_err(|failure| match failure.kind.is_retryable() {
+                    true => failure,
+                    // Refused is the operator's identity, and no customer took
+                    // anything back.
+                    false => ours(failure.message),
+                })?;
                 *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh.clone());
                 fresh
             }
@@ -194,6 +200,10 @@ impl Operator {
         act_as(&acting.session, email, SHORT)
             .await
             .map_err(|mut failure| {
+                if failure.kind == FailureKind::Unauthorized {
+                    // The token died early: the next try signs in again.
+                    *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                }
                 // The operator's trouble: the customer's grant is behind it.
                 if matches!(
                     failure.kind,

@@ -330,3 +330,24 @@ async fn a_denial_counts_only_after_the_deadline() {
         assert_eq!(one.outcome, outcome, "{one:?}");
     }
 }
+
+/// A token that died before its time is not used again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_account_that_was_off_for_a_while_works_again() {
+    let scene = plain().await;
+    let (connection, spec) = scene.connected().await;
+    let server = scene.operator.email("landfall-server");
+    for disabled in [true, false] {
+        let body = json!({ "email": server, "disabled": disabled });
+        scene.admin("gcp/service-account", body).await;
+        let found = scene.verify(&connection, &spec).await;
+        let one = check(&found, "gcp.token-accepted");
+        assert!(!found.refused);
+        if disabled {
+            assert_ne!(one.outcome, Outcome::Pass, "{one:?}");
+            assert!(found.checks.iter().all(|one| one.outcome != Outcome::Fail));
+        } else {
+            assert!(worse(&found).is_empty(), "{:#?}", worse(&found));
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! A cloud that is busy, late or out of reach says nothing about the grant.
 
-use crate::support::{Scene, check, gcp, worse};
+use crate::support::{Scene, check, gcp, ways::Way, worse};
 use landfall_gcp::IssuerKeys;
 use landfall_model::{
     Clock as _,
@@ -41,10 +41,44 @@ async fn a_throttled_project_is_unanswered_and_never_a_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn by_the_other_ways_it_is_unanswered_too() {
+    for (way, service, id) in [
+        (Way::Key, "oauth2", "gcp.key-accepted"),
+        (Way::Account, "iamcredentials", "gcp.token-accepted"),
+    ] {
+        let scene = Scene::by(way, Config::default()).await;
+        let (connection, spec) = scene.connected().await;
+        let fault = json!({
+            "kind": "throttle",
+            "match": { "service": format!("{service}.googleapis.com") },
+            "times": 10_000,
+        });
+        scene.admin("faults", fault).await;
+        let found = scene.verify(&connection, &spec).await;
+        assert!(!found.refused);
+        assert_eq!(check(&found, id).outcome, Outcome::Unanswered);
+        assert!(found.checks.iter().all(|one| one.outcome != Outcome::Fail));
+        let found = scene.connector.detect(&connection).await;
+        assert!(matches!(found, Detection::Unreachable { .. }), "{found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_little_throttling_is_waited_out() {
-    let scene = Scene::new().await;
+    for way in [Way::Federation(IssuerKeys::Fetched), Way::Key, Way::Account] {
+        waits(&Scene::by(way, Config::default()).await).await;
+    }
+}
+
+async fn waits(scene: &Scene) {
     let (connection, spec) = scene.granted().await;
-    for service in ["sts", "iam", "cloudresourcemanager", "serviceusage"] {
+    for service in [
+        "oauth2",
+        "sts",
+        "iam",
+        "cloudresourcemanager",
+        "serviceusage",
+    ] {
         let fault = json!({
             "kind": "throttle",
             "match": { "service": format!("{service}.googleapis.com") },

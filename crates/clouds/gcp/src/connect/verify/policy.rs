@@ -96,6 +96,9 @@ pub(super) async fn edit(
             // Lost or overtaken: read again, the etag says whether it was
             // written.
             Err(failure) if matches!(failure.kind, FailureKind::Busy | FailureKind::Unknown) => {
+                if failure.kind == FailureKind::Unknown {
+                    run.recorder.acted();
+                }
                 last = Some(failure);
             }
             Err(failure) if is_new(&failure) && attempt + 1 < TRIES => {

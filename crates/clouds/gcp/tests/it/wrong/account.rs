@@ -1,6 +1,6 @@
 //! Of an account that this server made for the connection.
 
-use super::{by, organization::organization_policy, project::switch_off, spoil};
+use super::{by, edit_role, organization::organization_policy, project::switch_off, spoil};
 use crate::support::ways::Way;
 use landfall_model::{
     check::Outcome::{Fail, Unanswered, Warn},
@@ -124,6 +124,30 @@ async fn of_an_account_of_ours() {
                 "gcp.bindings-as-granted.bootstrap",
                 Fail,
                 "take these bindings",
+            ),
+            (
+                "the reaper's custom role was narrowed",
+                spoil!(|scene, _c, grant| {
+                    edit_role(scene, grant, GcpIdentity::Reaper, |all| {
+                        all.remove("storage.buckets.delete");
+                    })
+                    .await;
+                }),
+                "gcp.permissions.destruction",
+                Fail,
+                "deny policy",
+            ),
+            (
+                "and the grant is not as it was",
+                spoil!(|scene, _c, grant| {
+                    edit_role(scene, grant, GcpIdentity::Reaper, |all| {
+                        all.remove("storage.buckets.delete");
+                    })
+                    .await;
+                }),
+                "gcp.grant-unchanged",
+                Warn,
+                "audit log",
             ),
             (
                 "the wrong organization",
