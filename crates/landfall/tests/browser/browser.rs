@@ -56,6 +56,8 @@ pub async fn browser() -> Option<Browser> {
     );
     let profile = tempfile::tempdir().unwrap();
     let mut capabilities = DesiredCapabilities::chrome();
+    // The simulated Entra has a certificate of its own.
+    capabilities.accept_insecure_certs(true).unwrap();
     for argument in [
         "--headless=new",
         "--no-sandbox",

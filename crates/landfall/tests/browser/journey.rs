@@ -49,7 +49,7 @@ pub async fn walk(browser: &Browser, demo: &Demo) {
 }
 
 /// A stranger is led to the sign-in page, a wrong token gets no further.
-async fn sign_in(browser: &Browser, demo: &Demo) {
+pub async fn sign_in(browser: &Browser, demo: &Demo) {
     browser.goto(&format!("{}/connections", demo.page)).await;
     browser.type_into("#token", "lf_wrong").await;
     browser.press(Key::Enter + "").await;

@@ -8,6 +8,18 @@ mod browser;
 mod demo;
 mod journey;
 mod looks;
+mod methods;
+
+/// Keeps the browser's end in order: without quitting, the driver's drop blocks
+/// this runtime.
+async fn in_a_browser(browser: &browser::Browser, walk: impl AsyncFnOnce(&browser::Browser)) {
+    let result = std::panic::AssertUnwindSafe(walk(browser));
+    let result = futures::FutureExt::catch_unwind(result).await;
+    let _ = browser.driver.clone().quit().await;
+    if let Err(panic) = result {
+        std::panic::resume_unwind(panic);
+    }
+}
 
 #[tokio::test]
 async fn a_person_walks_the_whole_journey() {
@@ -15,11 +27,14 @@ async fn a_person_walks_the_whole_journey() {
         return;
     };
     let demo = demo::demo();
-    let result = std::panic::AssertUnwindSafe(journey::walk(&browser, &demo));
-    let result = futures::FutureExt::catch_unwind(result).await;
-    // Without quitting, the driver's drop blocks this runtime.
-    let _ = browser.driver.clone().quit().await;
-    if let Err(panic) = result {
-        std::panic::resume_unwind(panic);
-    }
+    in_a_browser(&browser, async |browser| journey::walk(browser, &demo).await).await;
+}
+
+#[tokio::test]
+async fn a_person_sees_every_method_of_every_cloud() {
+    let Some(browser) = browser::browser().await else {
+        return;
+    };
+    let demo = demo::demo();
+    in_a_browser(&browser, async |browser| methods::walk(browser, &demo).await).await;
 }
