@@ -30,6 +30,7 @@ use landfall_model::{
     store::Write,
     work::{Job, NewWork},
 };
+use landfall_vault::{Envelope, FileKeys, Missing};
 use serde_json::Value;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -269,6 +270,8 @@ fn connection(
         with_reaper: true,
         grant_version: None,
         grant_digest: None,
+        too_broad: false,
+        checked_at: None,
         state: State::Connected { since: now },
         created_at: now,
         updated_at: now,
@@ -365,8 +368,16 @@ async fn run(plan: Plan) -> Outcomes<()> {
         due: Instant::now(),
         ended: Mutex::default(),
     });
+    let keys = FileKeys::new(
+        folder.path().join("vault.key"),
+        Missing::Make(store.clone()),
+        clock.clone(),
+        Arc::new(SystemEntropy),
+    );
+    let vault = Envelope::new(Arc::new(keys), Arc::new(SystemEntropy));
     let app = App::new(Parts {
         store,
+        vault: Arc::new(vault),
         clock,
         entropy: Arc::new(SystemEntropy),
         connectors: vec![slow.clone()],

@@ -105,14 +105,20 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
     .context("cannot make the first organization")?;
 
     let shutdown = CancellationToken::new();
-    let router = router(&app, &issuer, config);
+    let url = format!("http://{address}");
+    // Port 0 is none that people could be sent back to.
+    let public_url = config
+        .public_url
+        .as_ref()
+        .map_or_else(|| url.clone(), |_| config.public_url());
+    let router = router(&app, &issuer, public_url);
     let tasks = vec![
         tokio::spawn(worker::run(app.clone(), shutdown.clone())),
         tokio::spawn(keeping::advance(issuer, shutdown.clone())),
         tokio::spawn(serve(listener, router, shutdown.clone())),
     ];
     Ok(Server {
-        url: format!("http://{address}"),
+        url,
         connectors,
         app,
         first_token: founded.map(|_| token_file),
@@ -121,10 +127,8 @@ pub async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<Server> {
     })
 }
 
-fn router(app: &Arc<App>, issuer: &Arc<KeyIssuer>, config: &Config) -> Router {
-    let options = landfall_dashboard::Options {
-        public_url: config.public_url(),
-    };
+fn router(app: &Arc<App>, issuer: &Arc<KeyIssuer>, public_url: String) -> Router {
+    let options = landfall_dashboard::Options { public_url };
     landfall_api::router(app.clone())
         .merge(landfall_api::issuer_router(issuer.clone()))
         .merge(landfall_dashboard::router(app.clone(), options))

@@ -9,7 +9,7 @@ use harness::{
     cloud::{Cloud, Weather},
     process::{Process, landfall},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 /// The promise is two minutes; a machine that does ten things at once may take
@@ -41,11 +41,15 @@ fn list<'a>(report: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// Every method that the demo connects by.
-const WAYS: [(&str, &str); 4] = [
+const WAYS: [(&str, &str); 8] = [
     ("aws", "assume-role"),
     ("aws", "oidc"),
     ("azure", "workload-identity"),
+    ("azure", "admin-consent"),
+    ("azure", "client-secret"),
     ("gcp", "workload-identity"),
+    ("gcp", "impersonation"),
+    ("gcp", "service-account-key"),
 ];
 
 fn way(line: &Value) -> (&str, &str) {
@@ -77,6 +81,8 @@ fn assert_promised(report: &Value) {
         "retained",
         "refused",
         "destroyed",
+        "migrated",
+        "rotated",
         "revoked",
         "remaining_after_disconnect",
         "seconds",
@@ -123,6 +129,15 @@ fn assert_promised(report: &Value) {
     assert_eq!(destroyed.len(), 1);
     assert_eq!(destroyed[0]["type"], "AWS::RDS::DBInstance");
     assert_eq!(destroyed[0]["id"], database["id"]);
+    let migrated = json!([{
+        "cloud": "gcp",
+        "from": "service-account-key",
+        "to": "workload-identity",
+        "old_key_deleted": true,
+    }]);
+    assert_eq!(report["migrated"], migrated);
+    let rotated = json!([{ "cloud": "azure", "method": "client-secret", "by": "landfall" }]);
+    assert_eq!(report["rotated"], rotated);
     let revoked = list(report, "revoked");
     let clouds = texts(revoked, "cloud");
     assert_eq!(clouds, ["aws", "azure", "gcp"].into());
@@ -180,8 +195,8 @@ async fn a_separate_sandbox_agrees_with_what_the_demo_prints() {
     what_was_taken_back_is_gone(&cloud).await;
 }
 
-/// Neither a pool nor an application of Landfall's is left in the clouds of
-/// which the report says that they were taken back.
+/// What the clouds hold after the report was printed: no way in that was taken
+/// back, no key that was moved away from, no secret but the new one.
 async fn what_was_taken_back_is_gone(cloud: &Cloud) {
     let google = cloud.get("gcp/inventory").await.unwrap();
     let pools: Vec<&Value> = list(&google, "resources")
@@ -189,21 +204,43 @@ async fn what_was_taken_back_is_gone(cloud: &Cloud) {
         .filter_map(|node| node["pools"].as_array())
         .flatten()
         .collect();
-    assert!(!pools.is_empty(), "nobody made a pool");
-    for pool in pools {
-        assert_eq!(pool["active"], false, "{pool}");
-    }
-    let azure = cloud.get("azure/inventory").await.unwrap();
-    let assignments = list(&azure, "role_assignments");
-    let ours = |one: &&Value| one.to_string().contains("landfall:client=");
-    assert!(assignments.iter().any(|one| ours(&one)), "nobody assigned");
-    for application in list(&azure, "tenants")
+    // One was revoked; to the other a connection by key moved.
+    let active = pools.iter().filter(|pool| pool["active"] == true).count();
+    assert_eq!((pools.len(), active), (2, 1), "{pools:?}");
+    let accounts: Vec<&Value> = list(&google, "resources")
         .iter()
-        .flat_map(|tenant| list(tenant, "applications"))
-    {
-        let name = text(application, "display_name").unwrap();
-        assert!(!name.starts_with("landfall-"), "{name} is left");
+        .filter_map(|node| node["service_accounts"].as_array())
+        .flatten()
+        .collect();
+    // The operator's key is the server's own.
+    let keyed: Vec<&str> = accounts
+        .iter()
+        .filter(|account| !list(account, "keys").is_empty())
+        .map(|account| text(account, "email").unwrap())
+        .collect();
+    assert!(
+        keyed.iter().all(|email| email.contains("@operator")),
+        "{keyed:?}"
+    );
+    let of_customer =
+        |account: &&&Value| text(account, "email").unwrap().starts_with("for-landfall@");
+    assert_eq!(accounts.iter().filter(of_customer).count(), 1);
+
+    let azure = cloud.get("azure/inventory").await.unwrap();
+    let ready = cloud.ready["azure"]["tenants"].as_array().unwrap();
+    let first = ready.iter().find(|one| one["role"] == "customer").unwrap();
+    let mut passwords = Vec::new();
+    for tenant in list(&azure, "tenants") {
+        for application in list(tenant, "applications") {
+            let name = text(application, "display_name").unwrap();
+            let ours = name.starts_with("landfall-");
+            assert!(!ours || tenant["id"] != first["id"], "{name} is left");
+            if name == "landfall-by-secret" {
+                passwords.extend(list(application, "secrets"));
+            }
+        }
     }
+    assert_eq!(passwords.len(), 1, "{passwords:?}");
 }
 
 /// The request log holds each creation once, each refusal, and one deletion by

@@ -53,6 +53,16 @@ pub(crate) enum Source<'a> {
 }
 
 impl OperatorConfig {
+    /// By a key file.
+    pub fn with_key(project_id: ProjectId, file: PathBuf) -> Self {
+        Self {
+            project_id,
+            credentials_file: Some(file),
+            metadata: false,
+            metadata_url: metadata_url(),
+        }
+    }
+
     pub(crate) fn source(&self) -> Source<'_> {
         match &self.credentials_file {
             Some(path) => Source::File(path),

@@ -6,7 +6,7 @@ mod headless;
 mod journey;
 mod provider;
 
-use crate::{config::Config, logging, server, shutdown};
+use crate::{config::Config, logging, secret_file, server, shutdown};
 use anyhow::Context as _;
 use landfall_cli::{Format, Output};
 use provider::Provider;
@@ -45,9 +45,10 @@ pub async fn run(args: Args, format: Format) -> anyhow::Result<()> {
     let started = Instant::now();
     let provider = Provider::start(args.sandbox.as_deref(), args.speed).await?;
     let folder = Folder::new(args.keep.clone())?;
-    let config = config(&provider, args.speed)?;
+    let config = config(&provider, folder.path(), args.speed).await?;
     let server = server::start(&config, folder.path()).await?;
     provider.publish_issuer(ISSUER, &server.url).await?;
+    provider.publish_application(ISSUER, &server.url).await?;
     let token = std::fs::read_to_string(folder.path().join(server::ADMIN_TOKEN))
         .context("cannot read the admin token")?;
 
@@ -65,14 +66,15 @@ pub async fn run(args: Args, format: Format) -> anyhow::Result<()> {
 
 /// The configuration that an operator would write for this cloud. From here on
 /// the server does not know that the cloud is simulated.
-fn config(provider: &Provider, speed: f64) -> anyhow::Result<Config> {
+async fn config(provider: &Provider, folder: &Path, speed: f64) -> anyhow::Result<Config> {
+    secret_file::folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut config = Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         organization: "Demo".into(),
         ..Config::default()
     };
     config.clouds.aws = provider.aws_config()?;
-    config.clouds.gcp = provider.gcp_config();
+    config.clouds.gcp = provider.gcp_config(folder).await?;
     config.clouds.azure = provider.azure_config();
     config.issuer.url = Some(ISSUER.to_owned());
     config.deployments.url = Some(provider.deployment_url());
@@ -85,7 +87,7 @@ fn config(provider: &Provider, speed: f64) -> anyhow::Result<Config> {
 fn guide(args: &Args, provider: &Provider, server: &server::Server, token: &str) {
     eprintln!(
         "
-Landfall is running, and beside it a simulated AWS. Nothing leaves this machine.
+Landfall is running, and beside it simulated clouds. Nothing leaves this machine.
 
   page      {}
   sign in   {token}

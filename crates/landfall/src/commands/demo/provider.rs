@@ -1,10 +1,12 @@
 //! The cloud that the demo uses: a sandbox in this process, or one that was
 //! started separately.
 
+use super::customer::gcp::Owner;
+use crate::secret_file;
 use anyhow::{Context as _, anyhow, ensure};
 use landfall_aws::{AwsConfig, Identity, TemplateBucket};
-use landfall_azure::AzureConfig;
-use landfall_gcp::GcpConfig;
+use landfall_azure::{APPLICATION_SUBJECT, Application, AzureConfig};
+use landfall_gcp::{GcpConfig, OperatorConfig};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 
@@ -103,12 +105,20 @@ impl Provider {
     }
 
     /// The simulated Google Cloud: a demo asks nothing outside of this machine.
-    pub fn gcp_config(&self) -> GcpConfig {
-        GcpConfig {
+    /// In `folder` is kept with what this server enters its operator's project.
+    pub async fn gcp_config(&self, folder: &Path) -> anyhow::Result<GcpConfig> {
+        let operator = Owner::operator(&self.ready)?;
+        let account = operator.server_account()?;
+        let key = operator.download_key(account).await?;
+        let file = folder.join("google-operator.json");
+        secret_file::write(&file, key.as_bytes())
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(GcpConfig {
             endpoint_template: self.gcp_endpoints.clone(),
             console_url: self.gcp_console.clone(),
+            operator: Some(OperatorConfig::with_key(operator.project.parse()?, file)),
             ..GcpConfig::default()
-        }
+        })
     }
 
     /// The simulated Azure.
@@ -118,17 +128,41 @@ impl Provider {
 
     /// What DNS and a certificate do for a real server: `url` leads to `server`.
     pub async fn publish_issuer(&self, url: &str, server: &str) -> anyhow::Result<()> {
+        self.tell("issuers", json!({ "url": url, "served_at": server }))
+            .await
+    }
+
+    /// What an operator does once in the Azure portal: the application trusts
+    /// the issuer `url`, and Microsoft's page leads back to `server`.
+    pub async fn publish_application(&self, url: &str, server: &str) -> anyhow::Result<()> {
+        let Some(application) = &self.azure.application else {
+            return Ok(());
+        };
+        let client_id = application.client_id.as_str();
+        let trusted = json!({
+            "client_id": client_id,
+            "issuer": url,
+            "subject": APPLICATION_SUBJECT,
+            "audience": self.azure.token_exchange_audience,
+        });
+        self.tell("azure/federated-credentials", trusted).await?;
+        let back = format!("{server}/connect/azure/callback");
+        let back = json!({ "client_id": client_id, "redirect_uris": [back] });
+        self.tell("azure/redirect-uris", back).await
+    }
+
+    async fn tell(&self, what: &str, body: Value) -> anyhow::Result<()> {
         let answer = reqwest::Client::new()
-            .post(format!("{}/_sandbox/issuers", self.endpoint_url))
+            .post(format!("{}/_sandbox/{what}", self.endpoint_url))
             .timeout(Duration::from_secs(30))
-            .json(&json!({ "url": url, "served_at": server }))
+            .json(&body)
             .send()
             .await
             .context("the sandbox does not answer")?;
         let status = answer.status();
         ensure!(
             status.is_success(),
-            "the sandbox answers {status} when it is told of the issuer"
+            "the sandbox answers {status} when it is told of {what}"
         );
         Ok(())
     }
@@ -159,7 +193,25 @@ fn azure(ready: &Value) -> anyhow::Result<AzureConfig> {
         graph: url("graph")?,
         portal_url: url("portal_url")?,
         ca_certificate: Some(said(ready, "azure", "ca_certificate")?.into()),
+        application: Some(application(ready)?),
         ..AzureConfig::default()
+    })
+}
+
+/// The operator's application, without any secret: it trusts this server's
+/// issuer.
+fn application(ready: &Value) -> anyhow::Result<Application> {
+    let tenants = ready["azure"]["tenants"].as_array();
+    let client_id = tenants
+        .into_iter()
+        .flatten()
+        .find(|tenant| tenant["role"] == "operator")
+        .and_then(|tenant| tenant["client_id"].as_str())
+        .context("the sandbox's JSON has no operator's application")?;
+    Ok(Application {
+        client_id: client_id.parse()?,
+        name: "Landfall".to_owned(),
+        client_secret_file: None,
     })
 }
 

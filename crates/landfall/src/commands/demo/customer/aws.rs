@@ -1,11 +1,10 @@
 //! An AWS customer in a browser: opens the quick-create link, acknowledges,
 //! creates the stack; deletes it.
 
-use super::{Asked, Customer, customer, text};
-use anyhow::{Context as _, anyhow, ensure};
+use super::{Asked, Customer, browser::Browser, customer, text};
+use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 const CREATE: &str = "/console/cloudformation/stacks";
 const DELETE: &str = "/console/cloudformation/stacks/delete";
@@ -78,98 +77,8 @@ async fn delete_stack(link: &str, stack: &str, account_id: &str) -> anyhow::Resu
 
 /// Opens `page` and sends its form to `action` as it is.
 async fn press(page: &str, action: &str) -> anyhow::Result<()> {
-    let browser = reqwest::Client::builder()
-        .timeout(Duration::from_secs(30))
-        .build()?;
-    let opened = browser.get(page).send().await?;
-    ensure!(
-        opened.status().is_success(),
-        "the console answers {}",
-        opened.status()
-    );
-    let cookies: Vec<String> = opened
-        .headers()
-        .get_all(reqwest::header::SET_COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned))
-        .collect();
-    let html = opened.text().await?;
-    let fields = fields(form_to(action, &html).context("the console's page has no such form")?);
-    let answer = browser
-        .post(reqwest::Url::parse(page)?.join(action)?)
-        .header(reqwest::header::COOKIE, cookies.join("; "))
-        .form(&fields)
-        .send()
-        .await?;
-    let status = answer.status();
-    ensure!(
-        status.is_success() || status.is_redirection(),
-        "the console answers {status}: {}",
-        answer.text().await.unwrap_or_default()
-    );
+    let browser = Browser::new()?;
+    let form = browser.open(page).await?.form(action, &[])?;
+    browser.send(&form).await?;
     Ok(())
-}
-
-/// The form that is sent to `action`.
-fn form_to<'a>(action: &str, html: &'a str) -> Option<&'a str> {
-    let attribute = format!("action=\"{action}\"");
-    html.split("<form")
-        .skip(1)
-        .find(|form| {
-            form.split('>')
-                .next()
-                .is_some_and(|tag| tag.contains(&attribute))
-        })
-        .and_then(|form| form.split("</form>").next())
-}
-
-/// Name and value of every input.
-fn fields(form: &str) -> Vec<(String, String)> {
-    form.split("<input")
-        .skip(1)
-        .filter_map(|rest| {
-            let tag = rest.split('>').next()?;
-            Some((
-                value_of(tag, "name")?,
-                value_of(tag, "value").unwrap_or_default(),
-            ))
-        })
-        .collect()
-}
-
-fn value_of(tag: &str, name: &str) -> Option<String> {
-    let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
-    let value = tag.get(start..)?.split('"').next()?;
-    Some(
-        value
-            .replace("&quot;", "\"")
-            .replace("&#34;", "\"")
-            .replace("&#39;", "'")
-            .replace("&#x27;", "'")
-            .replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&amp;", "&"),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_fields_of_the_right_form_are_read() {
-        let html = r#"<form action="/x"><input name="other" value="1"></form>
-            <form method="post" action="/create">
-            <input type="hidden" name="csrf" value="a&amp;b"><input name="p" value="">
-            <input type="checkbox" name="capability" value="C"></form>"#;
-        assert_eq!(
-            fields(form_to("/create", html).unwrap()),
-            [
-                ("csrf".into(), "a&b".into()),
-                ("p".into(), String::new()),
-                ("capability".into(), "C".into())
-            ]
-        );
-        assert!(form_to("/absent", html).is_none());
-    }
 }

@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod azure;
+mod browser;
 pub mod gcp;
 
 use anyhow::{Context as _, anyhow};
@@ -41,6 +42,12 @@ pub trait Customer: Send + Sync {
     /// Makes the grant, and says what it printed to be entered: fields of the
     /// connection; none when Landfall finds out by itself.
     async fn grant(&self, asked: &Asked) -> anyhow::Result<Option<Value>>;
+
+    /// Deletes the secret that was handed over, when nobody uses it any more.
+    async fn clear_up(&self, asked: &Asked) -> anyhow::Result<()> {
+        let _ = asked;
+        Ok(())
+    }
 
     /// Takes the grant back.
     async fn revoke(&self, asked: &Asked) -> anyhow::Result<()>;

@@ -1,75 +1,29 @@
-//! Connecting by every method, each as its own customer does it, and taking
-//! grants back.
+//! Connecting by every method, each as its own customer does it.
 
 use super::{
     PATIENCE,
-    report::{CheckLine, RevokedLine, name, seconds},
+    report::{CheckLine, name},
+    ways::Way,
 };
 use crate::{
-    commands::demo::{
-        customer::{Asked, Customer, aws, azure, gcp},
-        journey::Api,
-        provider::Provider,
-    },
+    commands::demo::{customer::Asked, journey::Api},
     connectors,
     server::Server,
 };
 use anyhow::{Context as _, bail, ensure};
 use landfall_model::{
     check::CheckRun,
-    connection::{Connection, Method, State},
-    grant::{GrantGuide, GrantSpec},
+    connection::{Connection, Method},
+    grant::{GrantGuide, GrantSpec, ServerPrincipal},
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many different checks a connection is worth at least.
 const CHECKS: usize = 12;
 /// Between looks at one connection: they are all looked at together, and an
 /// organization's requests are counted.
-const LOOK: Duration = Duration::from_millis(300);
-
-/// A method, and the customer who connects by it.
-pub struct Way {
-    pub method: Method,
-    customer: Box<dyn Customer>,
-    /// Whether the customer takes the grant back in the end.
-    revoked: bool,
-}
-
-/// Every method once. Customers of one cloud have a project or a subscription
-/// each, so that none of them meets what another one granted.
-pub fn ways(provider: &Provider) -> anyhow::Result<Vec<Way>> {
-    fn way(method: Method, customer: impl Customer + 'static) -> Way {
-        Way {
-            method,
-            customer: Box::new(customer),
-            revoked: false,
-        }
-    }
-    let account = || aws::Account::of(&provider.ready, 0);
-    let owner = |place| gcp::Owner::of(&provider.ready, place);
-    let administrator = |place| azure::Administrator::of(&provider.ready, place);
-    Ok(vec![
-        way(Method::AssumeRole, account()?),
-        way(Method::Oidc, account()?).revoked(),
-        way(Method::GcpWorkloadIdentity, gcp::Federation(owner(0)?)).revoked(),
-        way(
-            Method::AzureWorkloadIdentity,
-            azure::Federation(administrator(0)?),
-        )
-        .revoked(),
-    ])
-}
-
-impl Way {
-    fn revoked(self) -> Self {
-        Self {
-            revoked: true,
-            ..self
-        }
-    }
-}
+pub const LOOK: Duration = Duration::from_millis(300);
 
 /// A connection that works, by the way that it was made.
 pub struct Connected {
@@ -83,7 +37,7 @@ impl Connected {
         &self.asked.connection
     }
 
-    fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/connections/{}", self.connection().id)
     }
 }
@@ -123,7 +77,7 @@ async fn connect(api: &Api, server: &Server, way: Way) -> anyhow::Result<Connect
 }
 
 /// What the page shows of a connection that was just made.
-async fn asked(server: &Server, created: &Value) -> anyhow::Result<Asked> {
+pub async fn asked(server: &Server, created: &Value) -> anyhow::Result<Asked> {
     let connection: Connection = serde_json::from_value(created["connection"].clone())?;
     let guide: GrantGuide = serde_json::from_value(created["grant"].clone())?;
     let spec = spec(server, &connection).await?;
@@ -138,12 +92,26 @@ async fn asked(server: &Server, created: &Value) -> anyhow::Result<Asked> {
     })
 }
 
-/// What the guide is written from.
+/// What the guide is written from; of a connection that moves, of the new way.
 async fn spec(server: &Server, connection: &Connection) -> anyhow::Result<GrantSpec> {
-    let connector = connectors::of(&server.connectors, connection.method())
+    let new = connection.migrated();
+    let also = match &new {
+        Some(_) => Some(principal(server, connection.method()).await?),
+        None => None,
+    };
+    let connection = new.as_ref().unwrap_or(connection);
+    let principal = principal(server, connection.method()).await?;
+    Ok(landfall_plan::policy::grant_also(
+        connection,
+        &principal,
+        also.as_ref(),
+    )?)
+}
+
+async fn principal(server: &Server, method: Method) -> anyhow::Result<ServerPrincipal> {
+    let connector = connectors::of(&server.connectors, method)
         .context("the server has no connector for the connection")?;
-    let principal = connector.principal().await?;
-    Ok(landfall_plan::policy::grant(connection, &principal)?)
+    Ok(connector.principal().await?)
 }
 
 /// Waits until the connection works; with the checks that it passed.
@@ -186,45 +154,6 @@ async fn settled(api: &Api, path: &str) -> anyhow::Result<(Connection, Vec<Check
     ids.dedup();
     ensure!(ids.len() >= CHECKS, "only {} checks were made", ids.len());
     Ok((connection, checks))
-}
-
-/// The customers who take their grants back, at the same time.
-pub async fn revoke(api: &Api, all: &[Connected]) -> anyhow::Result<Vec<RevokedLine>> {
-    let revoked = all.iter().filter(|one| one.way.revoked);
-    futures::future::try_join_all(revoked.map(|one| async move {
-        let (cloud, method) = name(one.way.method);
-        revoke_one(api, one)
-            .await
-            .with_context(|| format!("taking back {cloud} by {method}"))
-    }))
-    .await
-}
-
-/// Landfall looks at each of its connections every few hours, and before it
-/// plans; nobody waits for that here.
-async fn revoke_one(api: &Api, one: &Connected) -> anyhow::Result<RevokedLine> {
-    one.way.customer.revoke(&one.asked).await?;
-    let taken_back = Instant::now();
-    let path = one.path();
-    loop {
-        let _: Value = api.post(&format!("{path}/verify"), json!({})).await?;
-        let connection: Connection = api.get(&path).await?;
-        if let State::Revoked { .. } = connection.state {
-            let (cloud, method) = name(one.way.method);
-            return Ok(RevokedLine {
-                cloud,
-                method,
-                state: connection.state.as_str(),
-                seconds: seconds(taken_back.elapsed()),
-            });
-        }
-        ensure!(
-            taken_back.elapsed() < PATIENCE,
-            "it was never missed: the connection is {}",
-            connection.state.as_str()
-        );
-        tokio::time::sleep(LOOK).await;
-    }
 }
 
 /// Ends every connection; says how much is left in the account of the one

@@ -1,11 +1,13 @@
 //! The whole journey without a person. What it prints is what it saw; what must
 //! be so and is not ends it with an error.
 
+mod change;
 mod connect;
 mod refused;
 mod report;
 mod roll_out;
 mod steps;
+mod ways;
 
 use super::{journey::Api, provider::Provider};
 use crate::server::Server;
@@ -37,7 +39,8 @@ pub async fn walk(
     let steps = Steps::new();
 
     steps.next("connecting by every method");
-    let mut connected = connect::all(&api, server, connect::ways(provider)?).await?;
+    let ways = ways::all(provider, &server.url, token)?;
+    let mut connected = connect::all(&api, server, ways).await?;
     let checks = connected
         .iter_mut()
         .flat_map(|one| std::mem::take(&mut one.checks))
@@ -50,6 +53,11 @@ pub async fn walk(
     let region = json!({ "default_region": REGION });
     let connection: Connection = api.patch(&path, region).await?;
 
+    steps.next("moving away from a key, and replacing a secret");
+    let (migrated, rotated) = tokio::try_join!(
+        change::migrate(&api, server, &connected),
+        change::rotate(&api, &connected),
+    )?;
     steps.next("planning");
     let (environment, plan) = roll_out::plan(&api, &connection).await?;
     steps.next("rolling out");
@@ -66,7 +74,7 @@ pub async fn walk(
     steps.next("destroying the database by its name");
     let destroyed = roll_out::destroy(&api, &retained).await?;
     steps.next("taking grants back");
-    let revoked = connect::revoke(&api, &connected).await?;
+    let revoked = change::revoke(&api, &connected).await?;
     steps.next("disconnecting");
     let remaining = connect::disconnect(&api, &connected, main).await?;
     ensure!(
@@ -92,6 +100,8 @@ pub async fn walk(
             .collect(),
         refused,
         destroyed,
+        migrated,
+        rotated,
         revoked,
         remaining_after_disconnect: remaining,
         seconds: seconds(started.elapsed()),

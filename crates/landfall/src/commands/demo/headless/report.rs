@@ -13,6 +13,8 @@ pub struct Report {
     pub retained: Vec<RetainedLine>,
     pub refused: Vec<RefusedLine>,
     pub destroyed: Vec<DestroyedLine>,
+    pub migrated: Vec<MigratedLine>,
+    pub rotated: Vec<RotatedLine>,
     pub revoked: Vec<RevokedLine>,
     pub remaining_after_disconnect: usize,
     pub seconds: f64,
@@ -57,6 +59,24 @@ pub struct DestroyedLine {
     pub id: String,
 }
 
+/// A connection that needs no key any more.
+#[derive(Serialize)]
+pub struct MigratedLine {
+    pub cloud: Cloud,
+    pub from: &'static str,
+    pub to: &'static str,
+    /// Whether the cloud says that it is gone.
+    pub old_key_deleted: bool,
+}
+
+/// A secret that was replaced while it was in use.
+#[derive(Serialize)]
+pub struct RotatedLine {
+    pub cloud: Cloud,
+    pub method: &'static str,
+    pub by: &'static str,
+}
+
 /// A grant that its customer took back.
 #[derive(Serialize)]
 pub struct RevokedLine {
@@ -90,7 +110,7 @@ impl Report {
             .map(|check| (check.cloud, check.method))
             .collect();
         format!(
-            "It all went as it should in {} s: connected {} ways with {} checks, {} resources made, {} answered, {} refusals, {} retained, {} destroyed by approval, {} grants taken back and missed, {} remain in the account.",
+            "It all went as it should in {} s: connected {} ways with {} checks, {} resources made, {} answered, {} refusals, {} retained, {} destroyed by approval, {} moved away from a key, {} secrets replaced, {} grants taken back and missed, {} remain in the account.",
             self.seconds,
             methods.len(),
             self.checks.len(),
@@ -99,6 +119,8 @@ impl Report {
             self.refused.len(),
             self.retained.len(),
             self.destroyed.len(),
+            self.migrated.len(),
+            self.rotated.len(),
             self.revoked.len(),
             self.remaining_after_disconnect
         )

@@ -1,9 +1,7 @@
-//! An administrator of an Azure tenant who owns a subscription in it, and makes
-//! the calls that the script of the guide makes.
+//! The calls of an administrator to Entra, Graph and Resource Manager.
 
-use super::{Asked, Customer, customer, text};
+use super::super::{Asked, browser::Browser, customer, text};
 use anyhow::{Context as _, ensure};
-use async_trait::async_trait;
 use landfall_model::{
     Entropy,
     entropy::SystemEntropy,
@@ -17,45 +15,10 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 const AUTHORIZATION: &str = "api-version=2022-04-01";
-
-/// An administrator who lets Landfall's own assertions in.
-pub struct Federation(pub Administrator);
-
-#[async_trait]
-impl Customer for Federation {
-    async fn begin(&self) -> anyhow::Result<Value> {
-        Ok(json!({
-            "tenant_id": self.0.tenant,
-            "subscription_id": self.0.subscription,
-        }))
-    }
-
-    async fn grant(&self, asked: &Asked) -> anyhow::Result<Option<Value>> {
-        let grant = asked.spec.azure().context("not a grant on Azure")?;
-        let signed_in = self.0.sign_in().await?;
-        let mut made = BTreeMap::new();
-        for role in &grant.roles {
-            let application = signed_in.register(&role.name).await?;
-            signed_in.trust(&application, asked).await?;
-            made.insert(role.identity, application);
-        }
-        signed_in.assign(grant, &made).await?;
-        let provisioner = made
-            .get(&Identity::Provisioner)
-            .context("the grant has no provisioner")?;
-        Ok(Some(json!({ "client_id": provisioner.client_id })))
-    }
-
-    /// Deleting the applications ends every way in, at once.
-    async fn revoke(&self, asked: &Asked) -> anyhow::Result<()> {
-        let grant = asked.spec.azure().context("not a grant on Azure")?;
-        let signed_in = self.0.sign_in().await?;
-        for role in &grant.roles {
-            signed_in.unregister(&role.name).await?;
-        }
-        Ok(())
-    }
-}
+/// Microsoft Graph's application id, the same in every tenant.
+const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+/// `Application.ReadWrite.OwnedBy`.
+const OWNED_BY: &str = "18a4783c-866b-4cc7-a460-3d5e5662c884";
 
 /// The administrator of one tenant.
 #[derive(Clone)]
@@ -67,10 +30,12 @@ pub struct Administrator {
     authority: String,
     resource_manager: String,
     graph: String,
+    certificate: reqwest::Certificate,
     http: reqwest::Client,
 }
 
 /// An application as it was registered.
+#[derive(Clone)]
 pub struct Application {
     /// Its object id, by which Graph knows it.
     pub id: String,
@@ -90,6 +55,7 @@ impl Administrator {
         };
         let authority = text(azure, "ca_certificate")?;
         let pem = std::fs::read(&authority).with_context(|| format!("cannot read {authority}"))?;
+        let certificate = reqwest::Certificate::from_pem(&pem)?;
         Ok(Self {
             tenant: text(tenant, "id")?,
             subscription: text(tenant, "subscription_id")?,
@@ -100,9 +66,20 @@ impl Administrator {
             graph: base("graph")?,
             http: reqwest::Client::builder()
                 .timeout(Duration::from_secs(30))
-                .tls_certs_only([reqwest::Certificate::from_pem(&pem)?])
+                .tls_certs_only([certificate.clone()])
                 .build()?,
+            certificate,
         })
+    }
+
+    /// What is entered of the tenant and the subscription.
+    pub fn names(&self) -> Value {
+        json!({ "tenant_id": self.tenant, "subscription_id": self.subscription })
+    }
+
+    /// A browser for Microsoft's pages.
+    pub fn browser(&self) -> anyhow::Result<Browser> {
+        Browser::trusting(self.certificate.clone())
     }
 
     async fn token(&self, service: &str) -> anyhow::Result<String> {
@@ -200,7 +177,7 @@ impl SignedIn<'_> {
     }
 
     /// Lets assertions of this connection in as the application.
-    async fn trust(&self, application: &Application, asked: &Asked) -> anyhow::Result<()> {
+    pub async fn trust(&self, application: &Application, asked: &Asked) -> anyhow::Result<()> {
         let credential = json!({
             "name": "landfall",
             "issuer": asked.fact("issuer")?,
@@ -216,7 +193,7 @@ impl SignedIn<'_> {
     }
 
     /// Makes the custom roles of the grant and assigns them.
-    async fn assign(
+    pub async fn assign(
         &self,
         grant: &AzureGrant,
         to: &BTreeMap<Identity, Application>,
@@ -264,8 +241,63 @@ impl SignedIn<'_> {
         Ok(())
     }
 
+    /// A new password of an application, for a year.
+    pub async fn add_password(&self, application: &Application) -> anyhow::Result<String> {
+        let path = format!("applications/{}/addPassword", application.id);
+        let body = json!({ "passwordCredential": { "displayName": "for Landfall" } });
+        let made = self.graph(Method::POST, &path, Some(body)).await?;
+        text(&made, "secretText")
+    }
+
+    /// Lets an application renew its own passwords: the permission counts for
+    /// what it owns, so it has to own itself.
+    pub async fn let_rotate(&self, application: &Application) -> anyhow::Result<()> {
+        let graph = self.principal(GRAPH).await?;
+        let body = json!({
+            "principalId": application.principal,
+            "resourceId": graph,
+            "appRoleId": OWNED_BY,
+        });
+        let path = format!(
+            "servicePrincipals/{}/appRoleAssignments",
+            application.principal
+        );
+        self.graph(Method::POST, &path, Some(body)).await?;
+        let itself = format!(
+            "{}/v1.0/directoryObjects/{}",
+            self.of.graph, application.principal
+        );
+        let path = format!("applications/{}/owners/$ref", application.id);
+        let body = json!({ "@odata.id": itself });
+        self.graph(Method::POST, &path, Some(body)).await?;
+        Ok(())
+    }
+
+    /// The object id of an application's service principal in this tenant.
+    async fn principal(&self, client_id: &str) -> anyhow::Result<String> {
+        let path = format!("servicePrincipals(appId='{client_id}')");
+        text(&self.graph(Method::GET, &path, None).await?, "id")
+    }
+
+    /// Somebody else's application that was approved here.
+    pub async fn approved(&self, client_id: &str) -> anyhow::Result<Application> {
+        Ok(Application {
+            id: String::new(),
+            client_id: client_id.to_owned(),
+            principal: self.principal(client_id).await?,
+        })
+    }
+
+    /// Takes the approval of somebody else's application back.
+    pub async fn dismiss(&self, client_id: &str) -> anyhow::Result<()> {
+        let principal = self.principal(client_id).await?;
+        let path = format!("servicePrincipals/{principal}");
+        self.graph(Method::DELETE, &path, None).await?;
+        Ok(())
+    }
+
     /// Deletes the applications of this name.
-    async fn unregister(&self, name: &str) -> anyhow::Result<()> {
+    pub async fn unregister(&self, name: &str) -> anyhow::Result<()> {
         let found = self
             .graph(
                 Method::GET,

@@ -1,9 +1,7 @@
-//! An owner of a Google Cloud project, who makes the calls that the script of
-//! the guide makes.
+//! The calls of a project's owner to Google's APIs and its console.
 
-use super::{Asked, Customer, customer, text};
+use super::super::{browser::Browser, customer, text};
 use anyhow::{Context as _, bail, ensure};
-use async_trait::async_trait;
 use landfall_model::{
     connection::ProjectNumber,
     grant::{GcpGrant, GcpTrust},
@@ -16,38 +14,17 @@ const MANAGER: &str = "cloudresourcemanager";
 /// How often a policy is read again because somebody else wrote it.
 const RACES: u32 = 10;
 
-/// An owner who lets Landfall's own assertions in.
-pub struct Federation(pub Owner);
-
-#[async_trait]
-impl Customer for Federation {
-    async fn begin(&self) -> anyhow::Result<Value> {
-        Ok(json!({ "project_id": self.0.project }))
-    }
-
-    async fn grant(&self, asked: &Asked) -> anyhow::Result<Option<Value>> {
-        let grant = asked.spec.gcp().context("not a grant on Google Cloud")?;
-        self.0.grant(grant).await?;
-        Ok(Some(json!({ "project_number": self.0.number })))
-    }
-
-    /// Without the pool nothing of ours is let in.
-    async fn revoke(&self, asked: &Asked) -> anyhow::Result<()> {
-        let pool = asked.fact("pool")?;
-        let path = format!("{}/{pool}", self.0.pools());
-        self.0.call(Method::DELETE, "iam", &path, None).await?;
-        Ok(())
-    }
-}
-
 /// The owner of one project.
 #[derive(Clone)]
 pub struct Owner {
     pub project: String,
     pub number: String,
     token: String,
+    /// The account that the operator made for the server.
+    server_account: Option<String>,
     /// Where the services are, `{service}` being `iam` and the like.
     template: String,
+    console: String,
     http: reqwest::Client,
 }
 
@@ -55,15 +32,38 @@ impl Owner {
     /// The customer at this place in what the sandbox printed.
     pub fn of(ready: &Value, place: usize) -> anyhow::Result<Self> {
         let project = customer(&ready["gcp"]["projects"], place, "project")?;
+        Self::owning(ready, project)
+    }
+
+    /// Who operates the server.
+    pub fn operator(ready: &Value) -> anyhow::Result<Self> {
+        let projects = ready["gcp"]["projects"].as_array();
+        let project = projects
+            .into_iter()
+            .flatten()
+            .find(|project| project["role"] == "operator")
+            .context("the sandbox's JSON has no operator's project")?;
+        Self::owning(ready, project)
+    }
+
+    fn owning(ready: &Value, project: &Value) -> anyhow::Result<Self> {
         Ok(Self {
+            server_account: text(project, "service_account").ok(),
             project: text(project, "id")?,
             number: text(project, "number")?,
             token: text(project, "access_token")?,
             template: text(&ready["gcp"], "endpoint_template")?,
+            console: text(&ready["gcp"], "console_url")?,
             http: reqwest::Client::builder()
                 .timeout(Duration::from_secs(30))
                 .build()?,
         })
+    }
+
+    /// The account that an operator made for the server.
+    pub fn server_account(&self) -> anyhow::Result<&str> {
+        let account = self.server_account.as_deref();
+        account.with_context(|| format!("{} has no account for a server", self.project))
     }
 
     /// The status and the body of an answer, whatever it is.
@@ -116,11 +116,65 @@ impl Owner {
         )
     }
 
+    pub async fn delete_pool(&self, pool: &str) -> anyhow::Result<()> {
+        let path = format!("{}/{pool}", self.pools());
+        self.call(Method::DELETE, "iam", &path, None).await?;
+        Ok(())
+    }
+
+    async fn enable(&self, api: &str) -> anyhow::Result<()> {
+        let path = format!("v1/projects/{}/services/{api}:enable", self.project);
+        self.make("serviceusage", &path, &json!({})).await
+    }
+
+    /// A service account that may arrange who may what in the project, and
+    /// nothing else.
+    pub async fn make_administrator(&self, id: &str) -> anyhow::Result<String> {
+        for api in [MANAGER, "serviceusage"] {
+            self.enable(&format!("{api}.googleapis.com")).await?;
+        }
+        let path = format!("v1/projects/{}/serviceAccounts", self.project);
+        self.make("iam", &path, &json!({ "accountId": id })).await?;
+        let email = format!("{id}@{}.iam.gserviceaccount.com", self.project);
+        let binding = json!({
+            "role": "roles/resourcemanager.projectIamAdmin",
+            "members": [format!("serviceAccount:{email}")],
+        });
+        let project = format!("v3/projects/{}", self.project);
+        self.bind(MANAGER, &project, binding).await?;
+        Ok(email)
+    }
+
+    /// The file of a new key, as the console's page hands it over.
+    pub async fn download_key(&self, email: &str) -> anyhow::Result<String> {
+        let browser = Browser::new()?;
+        let page = format!("{}?project={}", self.console, self.project);
+        let form = browser
+            .open(&page)
+            .await?
+            .form("/console/gcp/keys/create", &[("id", email)])?;
+        Ok(browser.send(&form).await?.page.html)
+    }
+
+    pub async fn delete_key(&self, email: &str, key_id: &str) -> anyhow::Result<()> {
+        let path = format!(
+            "v1/projects/{}/serviceAccounts/{email}/keys/{key_id}",
+            self.project
+        );
+        self.call(Method::DELETE, "iam", &path, None).await?;
+        Ok(())
+    }
+
+    pub async fn delete_account(&self, email: &str) -> anyhow::Result<()> {
+        let path = format!("v1/projects/{}/serviceAccounts/{email}", self.project);
+        self.call(Method::DELETE, "iam", &path, None).await?;
+        Ok(())
+    }
+
     /// Everything that the setup makes, by whichever trust.
     pub async fn grant(&self, grant: &GcpGrant) -> anyhow::Result<()> {
         for api in &grant.bootstrap_apis {
-            let path = format!("v1/projects/{}/services/{api}:enable", self.project);
-            self.make("serviceusage", &path, &json!({})).await?;
+            self.enable(api).await?;
         }
         self.make_pool(&grant.trust).await?;
         let number: ProjectNumber = self.number.parse()?;
