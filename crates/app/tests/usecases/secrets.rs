@@ -525,6 +525,16 @@ async fn consent_counts_once_for_who_asked_and_only_without_an_error() {
     for made_up in ["", ".", "x.y", &format!("{id}.00"), &format!("{state}0")] {
         refused(actor, "session", good(made_up)).await;
     }
+    // Nor one that is almost right, nor what somebody types into the address.
+    for (at, _) in state.char_indices() {
+        for other in ["0", "f", "", "%00", "é", "'", "\r\n"] {
+            let almost = format!("{}{other}{}", &state[..at], &state[at + 1..]);
+            if almost != state {
+                refused(actor, "session", good(&almost)).await;
+            }
+        }
+    }
+    refused(actor, "session", good(&state.repeat(10_000))).await;
     // An older question does not count once there is a newer one.
     let newer = ask().await;
     refused(actor, "session", good(&state)).await;
