@@ -68,6 +68,10 @@ pub enum StoreError {
 /// otherwise updates the row that has `version - 1`; anything else is a
 /// [`StoreError::Conflict`] and nothing of the batch happens.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a batch holds a handful of them, for the length of one transaction"
+)]
 pub enum Write {
     InsertOrganization(Organization),
     PutMember(Member),

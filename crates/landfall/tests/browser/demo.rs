@@ -22,6 +22,9 @@ pub struct Demo {
     pub page: String,
     pub token: String,
     pub account: String,
+    /// Of the one who approves on Microsoft's page.
+    pub tenant: String,
+    pub subscription: String,
 }
 
 pub fn demo() -> Demo {
@@ -41,7 +44,8 @@ pub fn demo() -> Demo {
         }
     });
     let (mut page, mut token, mut account) = (None, None, None);
-    while account.is_none() {
+    let mut consent = None;
+    while consent.is_none() {
         let line = receive
             .recv_timeout(Duration::from_secs(60))
             .expect("the demo says where it is");
@@ -50,10 +54,17 @@ pub fn demo() -> Demo {
             Some("page") => page = words.next().map(str::to_owned),
             Some("sign") => token = words.nth(1).map(str::to_owned),
             Some("account") => account = words.next().map(str::to_owned),
+            Some("azure/admin-consent") => {
+                let mut ids = words.map(|word| word.trim_end_matches(',').to_owned());
+                consent = ids.nth(1).zip(ids.nth(1));
+            }
             _ => {}
         }
     }
+    let (tenant, subscription) = consent.unwrap();
     Demo {
+        tenant,
+        subscription,
         _process: process,
         page: page.unwrap(),
         token: token.unwrap(),

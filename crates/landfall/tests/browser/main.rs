@@ -27,7 +27,10 @@ async fn a_person_walks_the_whole_journey() {
         return;
     };
     let demo = demo::demo();
-    in_a_browser(&browser, async |browser| journey::walk(browser, &demo).await).await;
+    in_a_browser(&browser, async |browser| {
+        journey::walk(browser, &demo).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -36,5 +39,8 @@ async fn a_person_sees_every_method_of_every_cloud() {
         return;
     };
     let demo = demo::demo();
-    in_a_browser(&browser, async |browser| methods::walk(browser, &demo).await).await;
+    in_a_browser(&browser, async |browser| {
+        methods::walk(browser, &demo).await
+    })
+    .await;
 }

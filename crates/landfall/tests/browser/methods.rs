@@ -7,7 +7,6 @@ use super::{
     journey,
 };
 use std::time::Instant;
-use thirtyfour::prelude::*;
 
 const TENANT: &str = "11111111-1111-4111-8111-111111111111";
 const SUBSCRIPTION: &str = "22222222-2222-4222-8222-222222222222";
@@ -18,15 +17,23 @@ pub async fn walk(browser: &Browser, demo: &Demo) {
     journey::sign_in(browser, demo).await;
     for (cloud, methods) in [
         ("aws", &["oidc", "assume-role"][..]),
-        ("gcp", &["workload-identity", "impersonation", "service-account-key"][..]),
-        ("azure", &["workload-identity", "admin-consent", "client-secret"][..]),
+        (
+            "gcp",
+            &["workload-identity", "impersonation", "service-account-key"][..],
+        ),
+        (
+            "azure",
+            &["workload-identity", "admin-consent", "client-secret"][..],
+        ),
     ] {
         for method in methods {
             choose(browser, demo, cloud, method).await;
             let with_secret = matches!(*method, "service-account-key" | "client-secret");
             let fields = shown(browser, "[data-methods]").await;
             assert_eq!(fields, usize::from(with_secret), "{cloud} {method}");
-            browser.looks_right(&format!("connect-{cloud}-{method}")).await;
+            browser
+                .looks_right(&format!("connect-{cloud}-{method}"))
+                .await;
         }
         // Keyless leads.
         let path = format!("{}/connections/new?cloud={cloud}", demo.page);
@@ -66,7 +73,10 @@ async fn by_secret(browser: &Browser, demo: &Demo) {
     browser.fill("#client_secret", CLIENT).await;
     browser.click("#connect").await;
     let problem = browser.text(".notice.bad").await;
-    assert!(problem.contains("the secret's id, not its value"), "{problem}");
+    assert!(
+        problem.contains("the secret's id, not its value"),
+        "{problem}"
+    );
     // What was typed stays, but for the secret.
     let typed = browser.find("#tenant_id").await.value().await.unwrap();
     assert_eq!(typed.as_deref(), Some(TENANT));
@@ -127,4 +137,8 @@ async fn by_consent(browser: &Browser, demo: &Demo) {
     assert!(said.contains("Microsoft's page came back"), "{said}");
     assert_eq!(browser.driver.current_url().await.unwrap().as_str(), page);
     browser.looks_right("consent-given").await;
+    // In the tenant the role is assigned, and the page notices.
+    browser.says("#state", "connected").await;
+    assert!(browser.count("#checks > li").await >= 12);
+    browser.looks_right("connected-by-consent").await;
 }

@@ -4,11 +4,15 @@
 mod customer;
 mod headless;
 mod journey;
+mod people;
 mod provider;
+mod ways;
 
 use crate::{config::Config, logging, secret_file, server, shutdown};
 use anyhow::Context as _;
+use journey::Api;
 use landfall_cli::{Format, Output};
+use people::People;
 use provider::Provider;
 use std::{
     io::IsTerminal,
@@ -55,9 +59,7 @@ pub async fn run(args: Args, format: Format) -> anyhow::Result<()> {
     let result = if args.headless {
         headless::walk(&provider, &server, token.trim(), started, Output { format }).await
     } else {
-        guide(&args, &provider, &server, token.trim());
-        shutdown::signal().await;
-        Ok(())
+        visited(&args, &provider, &server, token.trim(), folder.path()).await
     };
     server.shutdown().await;
     provider.shutdown().await;
@@ -84,7 +86,25 @@ async fn config(provider: &Provider, folder: &Path, speed: f64) -> anyhow::Resul
     Ok(config)
 }
 
-fn guide(args: &Args, provider: &Provider, server: &server::Server, token: &str) {
+/// Until the visitor has seen enough.
+async fn visited(
+    args: &Args,
+    provider: &Provider,
+    server: &server::Server,
+    token: &str,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let people = People::gather(provider, server, token, folder).await?;
+    let api = Api::new(&server.url, token)?;
+    guide(args, provider, server, token, &people);
+    tokio::select! {
+        () = people.attend(&api, server) => {}
+        () = shutdown::signal() => {}
+    }
+    Ok(())
+}
+
+fn guide(args: &Args, provider: &Provider, server: &server::Server, token: &str, people: &People) {
     eprintln!(
         "
 Landfall is running, and beside it simulated clouds. Nothing leaves this machine.
@@ -99,9 +119,17 @@ Landfall is running, and beside it simulated clouds. Nothing leaves this machine
 4. Open the address. Delete the environment. Look at Retained.
 5. Destroy the database by its name. Disconnect.
 
+Google Cloud and Azure connect in the same way. When you have begun, somebody runs the
+setup there in a moment, and what it prints is shown here:
+
+{}
+
 The same for machines: landfall demo --headless --output json --speed 600
 Ctrl-C ends it.",
-        server.url, provider.customer.account_id, args.speed
+        server.url,
+        provider.customer.account_id,
+        args.speed,
+        people.lines()
     );
     if !args.no_browser && std::io::stderr().is_terminal() {
         open_browser(&server.url);

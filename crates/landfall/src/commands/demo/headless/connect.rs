@@ -3,10 +3,9 @@
 use super::{
     PATIENCE,
     report::{CheckLine, name},
-    ways::Way,
 };
 use crate::{
-    commands::demo::{customer::Asked, journey::Api},
+    commands::demo::{customer::Asked, journey::Api, ways::Way},
     connectors,
     server::Server,
 };

@@ -7,9 +7,10 @@ mod refused;
 mod report;
 mod roll_out;
 mod steps;
-mod ways;
 
-use super::{journey::Api, provider::Provider};
+pub use connect::asked;
+
+use super::{journey::Api, provider::Provider, ways};
 use crate::server::Server;
 use anyhow::{Context as _, ensure};
 use landfall_cli::Output;
