@@ -188,7 +188,7 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             runs: 32,
-            checks: 16,
+            checks: 128,
             per_organization: 8,
             poll: Duration::from_millis(500),
         }

@@ -23,12 +23,13 @@ use serde::{Deserialize, Serialize};
 #[schema(as = CheckOutcome)]
 pub enum Outcome {
     Pass,
+    /// Not asked: it is optional, or a check that it stands on did not pass,
+    /// which then says so itself.
+    Skipped,
     /// Works, but something should be changed; the remedy says what.
     Warn,
     /// Denied, but within the time that the cloud's identity needs to settle.
     Propagating,
-    /// Not asked, because a check that it stands on did not pass.
-    Skipped,
     /// The cloud gave no answer; says nothing about the grant, so it changes
     /// nothing about the connection, and the checks run again soon.
     Unanswered,

@@ -6,7 +6,7 @@ use crate::{
     check::Check,
     connection::{Connection, Method, Target},
     driver::{Driver, Failure, FailureKind},
-    grant::{GrantGuide, GrantSpec, Identity, ServerPrincipal},
+    grant::{GrantGuide, GrantSpec, Identity, ServerPrincipal, Way},
     retained::Retained,
     vault::Plain,
 };
@@ -112,6 +112,12 @@ pub trait Connector: Send + Sync {
     /// May ask the cloud who this server is (`sts:GetCallerIdentity`), and
     /// remembers the answer for minutes.
     async fn availability(&self) -> Availability;
+
+    /// How to make what has to be entered when a connection begins; empty where
+    /// that is names only.
+    fn beforehand(&self) -> Vec<Way> {
+        Vec::new()
+    }
 
     /// Makes what this server needs on its own side before the customer can
     /// grant, and answers with the target that names it. Repeating it finds

@@ -47,8 +47,8 @@ pub struct New {
     /// Azure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
-    /// Azure: of the application. With `workload-identity` the setup prints it,
-    /// and it can be said later.
+    /// Azure: of the application that the setup registers and prints; it can be
+    /// said later, with `client-secret` together with the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// Google Cloud, `service-account-key`: the text of the JSON key file.

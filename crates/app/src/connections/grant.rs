@@ -9,7 +9,7 @@ use landfall_model::{
     connection::{Cloud, Connection, Method},
     connector::Availability,
     error::Result,
-    grant::{GrantGuide, GrantSpec, ServerPrincipal},
+    grant::{GrantGuide, GrantSpec, ServerPrincipal, Way},
     id::ConnectionId,
 };
 
@@ -27,6 +27,9 @@ pub struct Offered {
     /// When to choose it.
     pub about: String,
     pub availability: Availability,
+    /// How to make what has to be entered to begin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beforehand: Vec<Way>,
 }
 
 impl Offered {
@@ -45,6 +48,7 @@ pub async fn methods(app: &App, actor: &Actor) -> Result<Vec<Offered>> {
             method: method.as_str().to_owned(),
             about: method.about().to_owned(),
             availability: cloud::availability(connector.as_ref()).await,
+            beforehand: connector.beforehand(),
         });
     }
     Ok(offered)

@@ -6,14 +6,14 @@
 use super::{
     find, is_open, not_now, schedule,
     secrets::{self, Entered},
-    update,
+    target, update,
 };
 use crate::{Actor, App, Permission, audit, cloud::Silence};
 use landfall_model::{
     Code, Error, Timestamp,
     check::Trigger,
     connection::{
-        Azure, AzureAccess, Connection, Gcp, GcpAccess, Rotation, RotationStep, State, Target,
+        Azure, AzureAccess, Connection, Gcp, GcpAccess, Guid, Rotation, RotationStep, State, Target,
     },
     connector::{Detection, HeldSecret, Verification},
     driver::{Failure, FailureKind},
@@ -47,6 +47,9 @@ pub struct Rotate {
     /// Azure: the day on which it ends.
     #[serde(default)]
     pub secret_expires_at: Option<String>,
+    /// Azure: of the application, where it was not said yet.
+    #[serde(default)]
+    pub client_id: Option<String>,
 }
 
 /// Begins to replace the secret. The one in use stays until the new one works.
@@ -83,6 +86,7 @@ pub async fn rotate(
                 (step, vec![entered.seal(app, owner, id).await?])
             }
         };
+        let client_id = told_client(&connection, &new)?;
         let detail = json!({ "method": connection.method().to_string(), "by": by });
         let permission = Permission::ConnectionRotate;
         stored.push(audit::entry(app, actor, permission, id, detail));
@@ -91,6 +95,9 @@ pub async fn rotate(
             let mut writes = stored.clone();
             writes.extend(replaced(&connection));
             connection.rotation = Some(begun(app, step.clone()));
+            if let (Some(told), Some(unknown)) = (&client_id, unknown_client(&mut connection)) {
+                *unknown = Some(told.clone());
+            }
             if let State::Pending { .. } = connection.state {
                 // Nothing works yet that could go on working meanwhile.
                 writes.extend(switched(app, &mut connection));
@@ -106,6 +113,39 @@ pub async fn rotate(
         .await
     };
     audit::attempt(app, actor, Permission::ConnectionRotate, id.as_str(), work).await
+}
+
+/// Where the client id belongs while a connection by secret waits for it.
+fn unknown_client(connection: &mut Connection) -> Option<&mut Option<Guid>> {
+    match (&connection.state, &mut connection.target) {
+        (
+            State::Pending { .. },
+            Target::Azure(Azure {
+                access: AzureAccess::ClientSecret { client_id, .. },
+                ..
+            }),
+        ) => Some(client_id),
+        _ => None,
+    }
+}
+
+/// The setup prints the client id and the secret together, and together they are
+/// entered. Of a connection that was granted, the application stays.
+fn told_client(connection: &Connection, new: &Rotate) -> Result<Option<Guid>> {
+    let mut waiting = connection.clone();
+    match (unknown_client(&mut waiting), &new.client_id) {
+        (Some(None), _) | (Some(_), Some(_)) => {
+            let text = new.client_id.as_deref();
+            target::guid("client_id", text).map(Some)
+        }
+        (Some(Some(_)), None) | (None, None) => Ok(None),
+        (None, Some(_)) => Err(Error::new(
+            Code::ConnectionState,
+            "the application of a connection that was granted does not change",
+            "leave the client id out; for another application make another connection",
+        )
+        .with_violation("client_id", "cannot be changed now", None)),
+    }
 }
 
 fn begun(app: &App, step: RotationStep) -> Rotation {
@@ -141,6 +181,9 @@ fn entered(
             if new.client_secret.is_some() || new.secret_expires_at.is_some() {
                 return Err(stray("client_secret"));
             }
+            if new.client_id.is_some() {
+                return Err(stray("client_id"));
+            }
             let file = new.service_account_key.as_ref();
             let (key, entered) = secrets::service_account_key(app, file, Some(project_id))?;
             if key.service_account != *service_account {
@@ -164,7 +207,8 @@ fn entered(
             if new.service_account_key.is_some() {
                 return Err(stray("service_account_key"));
             }
-            if new.client_secret.is_none() && new.secret_expires_at.is_none() {
+            let nothing = new.client_secret.is_none() && new.secret_expires_at.is_none();
+            if nothing && new.client_id.is_none() {
                 return Ok(None);
             }
             let text = new.client_secret.as_ref();

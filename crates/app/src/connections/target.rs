@@ -111,18 +111,29 @@ pub(super) fn parse(app: &App, new: &New) -> Result<Parsed> {
         }
         Method::AdminConsent => azure(new, not_consented())?.into(),
         Method::ClientSecret => {
-            let client_id = guid("client_id", new.client_id.as_deref())?;
+            // The setup makes both and prints them: neither is known before, or
+            // both are.
             let text = new.client_secret.as_ref();
-            let secret = secrets::client_secret(app, text, new.secret_expires_at.as_deref())?;
+            let later = new.client_id.is_none() && text.is_none();
+            let secret = if later {
+                None
+            } else {
+                let end = new.secret_expires_at.as_deref();
+                Some(secrets::client_secret(app, text, end)?)
+            };
             let access = AzureAccess::ClientSecret {
-                client_id,
-                secret_id: secret.id.clone(),
+                client_id: if later {
+                    None
+                } else {
+                    Some(guid("client_id", new.client_id.as_deref())?)
+                },
+                secret_id: secret.as_ref().map(|one| one.id.clone()),
                 secret_key_id: None,
-                secret_expires_at: secret.expires_at,
+                secret_expires_at: secret.as_ref().and_then(|one| one.expires_at),
             };
             Parsed {
                 target: azure(new, access)?,
-                secret: Some(secret),
+                secret,
             }
         }
     })

@@ -475,6 +475,53 @@ async fn a_secret_entered_by_hand_is_used_only_once_it_works() {
     process.stop().await;
 }
 
+#[tokio::test]
+async fn what_the_setup_prints_is_entered_afterwards_and_together() {
+    let stage = Stage::new().await;
+    stage.application.add(CANARY, Some(stage.in_days(300)));
+    let process = stage.start(Arc::default());
+    let tenant = common::tenant(&process.app, "Acme").await;
+    let actor = &tenant.admin.actor;
+    let mut new = by_secret(CANARY);
+    (new.client_id, new.client_secret) = (None, None);
+    let created = connections::create(&process.app, actor, new).await.unwrap();
+    let id = &created.connection.id;
+    let organization = actor.organization_id();
+    assert!(stage.store.secrets(organization).await.unwrap().is_empty());
+
+    let enter = async |client_id: Option<&str>, secret: Option<&str>| {
+        let new = Rotate {
+            client_id: client_id.map(str::to_owned),
+            client_secret: secret.map(|text| Plain::from(text.to_owned())),
+            ..Rotate::default()
+        };
+        connections::rotate(&process.app, actor, id, new).await
+    };
+    for (client_id, secret, field) in [
+        (None, Some(CANARY), "client_id"),
+        (Some("landfall"), Some(CANARY), "client_id"),
+        (Some(CLIENT), None, "client_secret"),
+    ] {
+        let error = enter(client_id, secret).await.unwrap_err();
+        assert_eq!(error.violations[0].field, field, "{error:?}");
+    }
+    assert!(stage.store.secrets(organization).await.unwrap().is_empty());
+    let entered = enter(Some(CLIENT), Some(CANARY)).await.unwrap();
+    assert_eq!(
+        entered.azure().unwrap().client_id().unwrap().as_str(),
+        CLIENT
+    );
+    eventually("connected", async || {
+        let shown = process.show(&tenant, &created.connection).await;
+        matches!(shown.state, State::Connected { .. })
+    })
+    .await;
+    // From now on the application stays.
+    let error = enter(Some(CLIENT), Some(CANARY)).await.unwrap_err();
+    assert_eq!(error.code, Code::ConnectionState);
+    process.stop().await;
+}
+
 fn by_consent(name: &str) -> New {
     New {
         name: name.to_owned(),

@@ -10,7 +10,7 @@ use landfall_model::{
     connector::Region,
     driver::Failure,
     environment::{self, Environment},
-    grant::{GrantGuide, How},
+    grant::{GrantGuide, How, Way},
     member::Member,
     plan::{self, Plan, render::render},
     resource::Resource,
@@ -162,8 +162,12 @@ pub fn connection(one: &Connection) -> String {
 
 /// The recommended way in full, and the names of the others.
 pub fn grant(guide: &GrantGuide) -> String {
+    ways(&guide.ways)
+}
+
+pub fn ways(ways: &[Way]) -> String {
     let mut text = String::new();
-    for way in &guide.ways {
+    for way in ways {
         match &way.how {
             How::Link { url } => {
                 let _ = writeln!(text, "{} Open:\n\n  {url}\n", way.about);
@@ -174,15 +178,14 @@ pub fn grant(guide: &GrantGuide) -> String {
             _ => {}
         }
     }
-    let commands = guide.ways.iter().find_map(|way| match &way.how {
+    let commands = ways.iter().find_map(|way| match &way.how {
         How::Commands { commands } => Some((way, commands)),
         _ => None,
     });
     if let Some((way, commands)) = commands {
         let _ = writeln!(text, "{}:\n\n{commands}", way.title);
     }
-    let others: Vec<_> = guide
-        .ways
+    let others: Vec<_> = ways
         .iter()
         .filter(|way| !matches!(way.how, How::Link { .. } | How::Unavailable { .. }))
         .filter(|way| commands.is_none_or(|(shown, _)| shown.id != way.id))

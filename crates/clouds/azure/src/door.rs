@@ -89,7 +89,7 @@ impl Door {
             return None;
         };
         let secret = secrets
-            .open(&connection.organization_id, secret_id)
+            .open(&connection.organization_id, secret_id.as_ref()?)
             .await
             .ok()?;
         secret.expose_text().ok()?.get(..3).map(str::to_owned)
@@ -107,7 +107,14 @@ impl Door {
                 Self::Secret { .. },
                 Identity::Provisioner,
                 AzureAccess::ClientSecret { secret_id, .. },
-            ) => Ok(Proof::Secret(secret_id.clone())),
+            ) => match secret_id {
+                Some(id) => Ok(Proof::Secret(id.clone())),
+                None => Err(Failure::new(
+                    FailureKind::Unauthorized,
+                    "NoSecret",
+                    "the client secret that the setup prints at its end was not entered yet",
+                )),
+            },
             (
                 Self::Application { own, .. },
                 Identity::Provisioner,

@@ -24,7 +24,7 @@ use landfall_model::{
     connection::{Connection, Gcp, GcpAccess, GcpConnection, Method, State, Target},
     connector::{Availability, CheckSink, Connector, Detection, Region, Verification},
     driver::{Driver, Failure, FailureKind},
-    grant::{GcpIdentity, GrantGuide, GrantSpec, ServerPrincipal},
+    grant::{GcpIdentity, GrantGuide, GrantSpec, ServerPrincipal, Way},
     issuer::Issuer,
     retained::Retained,
     secret::Secrets,
@@ -161,6 +161,13 @@ impl GcpConnector {
 impl Connector for GcpConnector {
     fn method(&self) -> Method {
         self.door.method()
+    }
+
+    fn beforehand(&self) -> Vec<Way> {
+        match &self.door {
+            Door::Key(_) => guide::key_setup(&self.config, None),
+            Door::Federation(_) | Door::Account(_) => Vec::new(),
+        }
     }
 
     async fn availability(&self) -> Availability {

@@ -19,8 +19,8 @@ use landfall_model::{
     Error, Timestamp,
     check::CheckRun,
     connection::{
-        AzureAccess, Cloud, Connection, Expiry, Method, Remaining, RotationStep, State as Status,
-        Target, View,
+        Azure, AzureAccess, Cloud, Connection, Expiry, Method, Remaining, RotationStep,
+        State as Status, Target, View,
     },
     connector::{Availability, Region},
     error::Problem,
@@ -204,6 +204,7 @@ async fn rotate(State(shared): State<Shared>, Path(id): Path<String>, form: Form
         service_account_key: form.secret("service_account_key"),
         client_secret: form.secret("client_secret"),
         secret_expires_at: form.optional("secret_expires_at"),
+        client_id: form.optional("client_id"),
     };
     connections::rotate(&shared.app, &form.signed_in.actor, &parse(&id)?, new)
         .await
@@ -273,6 +274,20 @@ struct Show {
 }
 
 impl Show {
+    /// Whether the setup still has to say which application it registered.
+    fn wants_client(&self) -> bool {
+        let unknown = |azure: &Azure| {
+            matches!(
+                azure.access,
+                AzureAccess::ClientSecret {
+                    client_id: None,
+                    ..
+                }
+            )
+        };
+        matches!(&self.connection.target, Target::Azure(azure) if unknown(azure))
+    }
+
     /// Whether an administrator of the tenant has to approve on Microsoft's
     /// page: for the way in use or the one that it moves to.
     fn wants_consent(&self) -> bool {

@@ -47,8 +47,12 @@ pub enum AzureAccess {
     },
     /// A password of an application in the customer's tenant.
     ClientSecret {
-        client_id: Guid,
-        secret_id: SecretId,
+        /// Of the application that the setup registers; `None` until somebody
+        /// said it, together with the secret.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<Guid>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret_id: Option<SecretId>,
         /// Entra's id of the secret, once it was recognised.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secret_key_id: Option<String>,
@@ -97,8 +101,8 @@ impl<'a> AzureConnection<'a> {
     pub const fn client_id(&self) -> Option<&'a Guid> {
         match &self.azure.access {
             AzureAccess::WorkloadIdentity { client_id }
-            | AzureAccess::AdminConsent { client_id, .. } => client_id.as_ref(),
-            AzureAccess::ClientSecret { client_id, .. } => Some(client_id),
+            | AzureAccess::AdminConsent { client_id, .. }
+            | AzureAccess::ClientSecret { client_id, .. } => client_id.as_ref(),
         }
     }
 

@@ -70,11 +70,11 @@ impl Target {
             Self::Gcp(Gcp {
                 access: GcpAccess::ServiceAccountKey { secret_id, .. },
                 ..
-            })
-            | Self::Azure(Azure {
+            }) => Some(secret_id),
+            Self::Azure(Azure {
                 access: AzureAccess::ClientSecret { secret_id, .. },
                 ..
-            }) => Some(secret_id),
+            }) => secret_id.as_ref(),
             _ => None,
         }
     }
@@ -140,7 +140,7 @@ impl Target {
                     },
                 ..
             }) => {
-                secret_id.clone_from(id);
+                *secret_id = Some(id.clone());
                 *secret_key_id = key.map(str::to_owned);
                 *secret_expires_at = expires_at;
             }

@@ -26,6 +26,7 @@ pub struct Args {
     #[arg(long)]
     pub client_id: Option<String>,
     /// client-secret: a file with the secret's value, or - for standard input
+    /// The setup prints both; they can be said later
     #[arg(long, value_name = "FILE", requires = "client_id")]
     pub client_secret_file: Option<String>,
     /// client-secret: the day on which it ends (2027-05-01)
@@ -53,7 +54,16 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
     match args.client_id {
         Some(id) => body["client_id"] = id.into(),
         None if args.method == "workload-identity" => {
-            told_later = Some(("client id", "--client-id ID"));
+            told_later = Some((
+                "client id",
+                "landfall connections update NAME --client-id ID",
+            ));
+        }
+        None if args.method == "client-secret" => {
+            told_later = Some((
+                "client id and the secret",
+                "landfall connections rotate NAME --client-id ID --client-secret-file -",
+            ));
         }
         None => {}
     }

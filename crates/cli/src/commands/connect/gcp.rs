@@ -3,7 +3,10 @@ use crate::{
     Context,
     error::{CliError, Result},
     secret,
+    views::human,
 };
+use landfall_model::{connection::Cloud, grant::Way};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +38,9 @@ pub struct Args {
 }
 
 pub async fn run(cx: &Context, args: Args) -> Result<()> {
+    if args.method == "service-account-key" && args.key_file.is_none() {
+        return say_how_to_make_a_key(cx).await;
+    }
     let mut body = json!({ "cloud": "gcp", "method": args.method });
     let mut project = args.project;
     if let Some(path) = &args.key_file {
@@ -53,11 +59,37 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
     match args.project_number {
         Some(number) => body["project_number"] = number.into(),
         None if args.method == "workload-identity" => {
-            told_later = Some(("project's number", "--project-number NUMBER"));
+            told_later = Some((
+                "project's number",
+                "landfall connections update NAME --project-number NUMBER",
+            ));
         }
         None => {}
     }
     begin(cx, args.wishes, name, body, told_later).await
+}
+
+/// There is nothing to begin with yet.
+async fn say_how_to_make_a_key(cx: &Context) -> Result<()> {
+    let methods: Vec<OfferedMethod> = cx.client.list("/methods").await?;
+    let ways: Vec<Way> = methods
+        .into_iter()
+        .filter(|one| one.cloud == Cloud::Gcp && one.method == "service-account-key")
+        .flat_map(|one| one.beforehand)
+        .collect();
+    cx.output.print(&ways, |ways| human::ways(ways))?;
+    Err(CliError::Usage(
+        "make a key as shown, then: landfall connect gcp --key-file FILE".to_owned(),
+    ))
+}
+
+/// What is needed of an offered method.
+#[derive(Deserialize)]
+struct OfferedMethod {
+    cloud: Cloud,
+    method: String,
+    #[serde(default)]
+    beforehand: Vec<Way>,
 }
 
 /// For the connection's name; the server reads the file itself.

@@ -64,7 +64,7 @@ pub struct Wishes {
 }
 
 /// Makes the connection that `body` says, and sees it through.
-/// `told_later`: what the setup prints, with the option by which it is said;
+/// `told_later`: what the setup prints, with the command by which it is said;
 /// before that nothing can be found, so nothing is waited for.
 async fn begin(
     cx: &Context,
@@ -83,9 +83,10 @@ async fn begin(
     }
     cx.output
         .print(&created, |created| human::grant(&created.grant))?;
-    if let Some((what, option)) = told_later {
+    if let Some((what, command)) = told_later {
         cx.output.note(&format!(
-            "When the setup has printed the {what}: landfall connections update {name} {option}"
+            "When the setup has printed the {what}: {}",
+            command.replace("NAME", &name)
         ));
     }
     Ok(())

@@ -20,6 +20,9 @@ pub struct Args {
     /// for standard input. Without it Landfall makes one itself
     #[arg(long, value_name = "FILE")]
     pub client_secret_file: Option<String>,
+    /// Azure: the application's client id, where it was not said yet
+    #[arg(long, requires = "client_secret_file")]
+    pub client_id: Option<String>,
     /// Azure: the day on which the secret ends (2027-05-01)
     #[arg(long, requires = "client_secret_file")]
     pub secret_expires_at: Option<String>,
@@ -39,6 +42,9 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
     }
     if let Some(day) = args.secret_expires_at {
         body["secret_expires_at"] = day.into();
+    }
+    if let Some(id) = args.client_id {
+        body["client_id"] = id.into();
     }
     let path = format!("/connections/{}/rotation", connection.id);
     let rotating: Connection = cx.client.post(&path, &body).await?;

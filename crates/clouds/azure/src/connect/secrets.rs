@@ -157,7 +157,7 @@ impl AzureConnector {
         azure: AzureConnection<'a>,
     ) -> Result<(&'a Guid, Ours), Failure> {
         let AzureAccess::ClientSecret {
-            client_id,
+            client_id: Some(client_id),
             secret_key_id,
             ..
         } = azure.access()

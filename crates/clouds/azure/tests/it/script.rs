@@ -267,12 +267,10 @@ async fn by_secret(az: &Az) {
     let shell = Shell::open(&scene, az);
     let connector = scene.by_secret(true);
     let mut connection = scene.connection();
-    let secret = scene.kept.put(&connection.organization_id, "not known yet");
-    let client = crate::support::customer::guid();
     change(&mut connection, |azure| {
         azure.access = AzureAccess::ClientSecret {
-            client_id: client.parse().unwrap(),
-            secret_id: secret,
+            client_id: None,
+            secret_id: None,
             secret_key_id: None,
             secret_expires_at: None,
         };
@@ -291,8 +289,8 @@ async fn by_secret(az: &Az) {
         let secret_id = scene.kept.put(&connection.organization_id, given);
         change(&mut connection, |azure| {
             azure.access = AzureAccess::ClientSecret {
-                client_id: printed(&text, "Client id:").parse().unwrap(),
-                secret_id,
+                client_id: Some(printed(&text, "Client id:").parse().unwrap()),
+                secret_id: Some(secret_id),
                 secret_key_id: None,
                 secret_expires_at: None,
             };

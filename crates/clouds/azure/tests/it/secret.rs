@@ -58,11 +58,11 @@ impl Scene {
     ) -> String {
         let secret = self.add_secret(made, days).await;
         let secret_id = self.kept.put(&connection.organization_id, &secret);
-        let client_id = made.client.parse().unwrap();
+        let client_id = Some(made.client.parse().unwrap());
         change(connection, |azure| {
             azure.access = AzureAccess::ClientSecret {
                 client_id,
-                secret_id,
+                secret_id: Some(secret_id),
                 secret_key_id: None,
                 secret_expires_at: None,
             };
@@ -74,7 +74,7 @@ impl Scene {
         let id = self.kept.put(&connection.organization_id, text);
         change(connection, |azure| {
             if let AzureAccess::ClientSecret { secret_id, .. } = &mut azure.access {
-                *secret_id = id;
+                *secret_id = Some(id);
             }
         });
     }
@@ -159,7 +159,7 @@ async fn which_of_the_four_fields_is_wrong_is_said() {
             &|wrong| {
                 change(wrong, |azure| {
                     if let AzureAccess::ClientSecret { client_id, .. } = &mut azure.access {
-                        *client_id = random.parse().unwrap();
+                        *client_id = Some(random.parse().unwrap());
                     }
                 });
             },

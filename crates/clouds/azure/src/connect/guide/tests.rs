@@ -46,8 +46,8 @@ pub(in crate::connect) fn connection(
             management_group,
             access: match by {
                 By::Secret => AzureAccess::ClientSecret {
-                    client_id: guid('3'),
-                    secret_id: SecretId::at(now, &SystemEntropy),
+                    client_id: Some(guid('3')),
+                    secret_id: Some(SecretId::at(now, &SystemEntropy)),
                     secret_key_id: None,
                     secret_expires_at: None,
                 },

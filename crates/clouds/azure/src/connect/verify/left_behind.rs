@@ -26,7 +26,7 @@ pub(super) async fn check(
         return None;
     };
     let AzureAccess::ClientSecret {
-        client_id,
+        client_id: Some(client_id),
         secret_key_id,
         ..
     } = &old.access

@@ -86,10 +86,8 @@ fn client_id(connection: &mut Connection, id: Option<&str>) {
         let wanted = id.map(|id| id.parse().unwrap());
         match &mut azure.access {
             AzureAccess::WorkloadIdentity { client_id }
-            | AzureAccess::AdminConsent { client_id, .. } => *client_id = wanted,
-            AzureAccess::ClientSecret { client_id, .. } => {
-                *client_id = wanted.expect("there is always one");
-            }
+            | AzureAccess::AdminConsent { client_id, .. }
+            | AzureAccess::ClientSecret { client_id, .. } => *client_id = wanted,
         }
     });
 }
