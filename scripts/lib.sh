@@ -36,3 +36,18 @@ python_environment() {
   fi
   echo "$venv"
 }
+
+# azure_emulators: two Go programs that tests can do without; prints the folder
+# where both are, or fails. What go says is in go/install.log of the target.
+azure_emulators() {
+  local bin=$target/go/bin program
+  command -v go >/dev/null 2>&1 || return 1
+  say "entra-emulator and arm-emulator, for Azure's identity part"
+  mkdir -p "$bin"
+  for program in entra-emulator@v0.9.0 arm-emulator@v0.4.1; do
+    # The path within the module is the program's name.
+    GOBIN=$bin GOFLAGS=-modcacherw timeout 300 go install \
+      "github.com/calvinchengx/${program%@*}/cmd/$program" >>"$target/go/install.log" 2>&1 || return 1
+  done
+  echo "$bin"
+}

@@ -2,6 +2,7 @@
 //! whose documents the sandbox fetches.
 
 mod consent;
+mod emulators;
 mod keyless;
 mod keys;
 mod rotation;

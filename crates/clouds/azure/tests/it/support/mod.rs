@@ -1,4 +1,5 @@
 pub(crate) mod customer;
+pub(crate) mod emulators;
 pub(crate) mod scene;
 
 use async_trait::async_trait;

@@ -14,7 +14,10 @@ use landfall_model::{
 };
 use landfall_vault::{Envelope, FileKeys, Missing};
 use serde_json::{Value, json};
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub(crate) const URL: &str = "https://id.landfall.example/acme";
 
@@ -48,30 +51,16 @@ impl Scene {
             ..AzureConfig::default()
         };
         let folder = tempfile::tempdir().expect("a folder");
-        let clock = Arc::new(TestClock);
-        let store = landfall_store::open("sqlite::memory:", clock.clone())
-            .await
-            .expect("a store");
-        let entropy = Arc::new(SystemEntropy);
-        let path = folder.path().join("vault.key");
-        let keys = FileKeys::new(
-            path,
-            Missing::Make(store.clone()),
-            clock.clone(),
-            entropy.clone(),
-        );
-        let issuer = Arc::new(KeyIssuer::new(
-            store,
-            Arc::new(Envelope::new(Arc::new(keys), entropy.clone())),
-            clock.clone(),
-            entropy.clone(),
-            Some(IssuerUrl::parse(URL).expect("a URL")),
-            Vec::new(),
-        ));
+        let issuer = issuer(folder.path()).await;
         let served_at = serve(issuer.clone()).await;
         let connector: Arc<dyn Connector> = Arc::new(
-            AzureConnector::workload_identity(config.clone(), issuer.clone(), clock, entropy)
-                .expect("a usable configuration"),
+            AzureConnector::workload_identity(
+                config.clone(),
+                issuer.clone(),
+                Arc::new(TestClock),
+                Arc::new(SystemEntropy),
+            )
+            .expect("a usable configuration"),
         );
         let customer = azure["tenants"]
             .as_array()
@@ -259,19 +248,47 @@ pub(crate) async fn verify(connector: &dyn Connector, connection: &Connection) -
     found
 }
 
-/// Serves the issuer's documents on loopback.
-async fn serve(issuer: Arc<KeyIssuer>) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let served_at = format!("http://{}", listener.local_addr().unwrap());
+/// An issuer of the real kind, with a key that is new.
+pub(crate) async fn issuer(folder: &Path) -> Arc<KeyIssuer> {
+    let clock = Arc::new(TestClock);
+    let store = landfall_store::open("sqlite::memory:", clock.clone())
+        .await
+        .expect("a store");
+    let entropy = Arc::new(SystemEntropy);
+    let keys = FileKeys::new(
+        folder.join("vault.key"),
+        Missing::Make(store.clone()),
+        clock.clone(),
+        entropy.clone(),
+    );
+    Arc::new(KeyIssuer::new(
+        store,
+        Arc::new(Envelope::new(Arc::new(keys), entropy.clone())),
+        clock,
+        entropy,
+        Some(IssuerUrl::parse(URL).expect("a URL")),
+        Vec::new(),
+    ))
+}
+
+/// Its documents, at paths under its URL.
+pub(crate) fn documents(issuer: Arc<KeyIssuer>) -> Router {
     let discovery = issuer.discovery().unwrap();
     let jwks = discovery["jwks_uri"].as_str().unwrap();
     let path = jwks.strip_prefix(URL).unwrap().to_owned();
-    let router = Router::new()
+    Router::new()
         .route(
             "/.well-known/openid-configuration",
             get(async move || Json(discovery)),
         )
-        .route(&path, get(async move || Json(issuer.jwks().await.unwrap())));
+        .route(&path, get(async move || Json(issuer.jwks().await.unwrap())))
+}
+
+/// Serves the issuer's documents on loopback.
+async fn serve(issuer: Arc<KeyIssuer>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let served_at = format!("http://{}", listener.local_addr().unwrap());
+    let router = documents(issuer);
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     served_at
 }
