@@ -282,8 +282,8 @@ impl Method {
                  signs for this connection."
             }
             Self::Impersonation => {
-                "You grant a service account of ours. Choose it where a folder or an organization \
-                 is granted as a whole."
+                "Accounts in your project trust a service account that this server has for this \
+                 connection alone. Choose it where no pool may be made."
             }
             Self::ServiceAccountKey => {
                 "You hand over a key of a service account. Choose it only where the others are \
