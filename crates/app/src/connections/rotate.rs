@@ -13,7 +13,8 @@ use landfall_model::{
     Code, Error, Timestamp,
     check::Trigger,
     connection::{
-        Azure, AzureAccess, Connection, Gcp, GcpAccess, Guid, Rotation, RotationStep, State, Target,
+        Azure, AzureAccess, Cloud, Connection, Gcp, GcpAccess, Guid, Rotation, RotationStep, State,
+        Target,
     },
     connector::{Detection, HeldSecret, Verification},
     driver::{Failure, FailureKind},
@@ -245,13 +246,25 @@ fn refuse_while_rotating(connection: &Connection, by: &str) -> Result<()> {
     let step = connection.rotation.as_ref().map(|rotation| &rotation.step);
     match step {
         None | Some(RotationStep::GaveUp { .. }) => Ok(()),
-        Some(RotationStep::Trying { key_id: None, .. }) if by == "hand" => Ok(()),
-        Some(_) => Err(Error::new(
-            Code::ConnectionState,
-            "the secret is being replaced already",
-            "wait until the new one is in use; that takes minutes",
-        )),
+        Some(RotationStep::Trying { key_id, .. }) if by == "hand" => {
+            // Google's keys are all entered by hand, and bring their id along.
+            let entered = key_id.is_none() || connection.cloud() == Cloud::Gcp;
+            if entered {
+                Ok(())
+            } else {
+                Err(being_replaced())
+            }
+        }
+        Some(_) => Err(being_replaced()),
     }
+}
+
+fn being_replaced() -> Error {
+    Error::new(
+        Code::ConnectionState,
+        "the secret is being replaced already",
+        "wait until the new one is in use; that takes minutes",
+    )
 }
 
 /// Forgets what was entered and is replaced before it was used.
