@@ -2,14 +2,18 @@
 
 mod aws;
 mod azure;
+mod expiry;
 mod gcp;
+mod rotation;
 mod target;
 
 pub use aws::{AccountId, Aws, AwsAccess, AwsConnection, InvalidAccountId, Partition};
 pub use azure::{Azure, AzureAccess, AzureConnection, Guid, InvalidGuid};
+pub use expiry::Expiry;
 pub use gcp::{
     Gcp, GcpAccess, GcpConnection, InvalidProjectId, InvalidProjectNumber, ProjectId, ProjectNumber,
 };
+pub use rotation::{Rotation, RotationStep};
 pub use target::{Cloud, Method, Target, WrongCloud};
 
 use crate::{
@@ -209,89 +213,6 @@ pub struct Migration {
     /// What the last look at the new way found; absent before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
-}
-
-/// How far the replacement of a secret has come. Written down before each step:
-/// whatever is interrupted is found again, at least one secret works at any
-/// time, and none is left that nobody knows of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = SecretRotation)]
-pub struct Rotation {
-    pub since: Timestamp,
-    #[serde(flatten)]
-    pub step: RotationStep,
-    /// Why it has not gone on; absent when nothing is in the way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waits_for: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(tag = "step", rename_all = "kebab-case")]
-#[schema(as = SecretRotationStep)]
-pub enum RotationStep {
-    /// The cloud is asked for a secret named `name`. What has that name and is
-    /// not ours to read was made by an attempt whose answer got lost: it is
-    /// removed before the next one.
-    Adding { name: String },
-    /// The new one is stored and is tried until it works everywhere.
-    Trying {
-        secret_id: crate::id::SecretId,
-        /// The cloud's id of it; absent of one that a person entered.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        key_id: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        expires_at: Option<Timestamp>,
-        /// How often in a row it worked.
-        worked: u32,
-    },
-    /// The new one is in use; the old one is taken away in the cloud.
-    Removing { key_id: String },
-    /// The one in use stays.
-    GaveUp { reason: String },
-}
-
-impl Rotation {
-    /// Whether something is still to be done.
-    pub const fn is_open(&self) -> bool {
-        !matches!(self.step, RotationStep::GaveUp { .. })
-    }
-}
-
-/// How soon a secret ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = SecretExpiry)]
-pub struct Expiry {
-    pub at: Timestamp,
-    /// Whole days, rounded down; negative once it is over.
-    pub days_left: i64,
-    /// The smallest of [`Expiry::WARNINGS`] that is reached; 0 once it is over;
-    /// absent while there is nothing to warn of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning_days: Option<u16>,
-}
-
-impl Expiry {
-    /// So many days before the end people are warned, each time more urgently.
-    pub const WARNINGS: [u16; 5] = [1, 7, 14, 30, 60];
-
-    pub fn of(at: Timestamp, now: Timestamp) -> Self {
-        const DAY: i64 = 24 * 3600 * 1000;
-        let left = at.millis_since(now);
-        let reached = |days: &u16| left <= i64::from(*days) * DAY;
-        Self {
-            at,
-            days_left: left.div_euclid(DAY),
-            warning_days: if left <= 0 {
-                Some(0)
-            } else {
-                Self::WARNINGS.into_iter().find(reached)
-            },
-        }
-    }
-
-    pub const fn is_over(&self) -> bool {
-        matches!(self.warning_days, Some(0))
-    }
 }
 
 impl Connection {
@@ -583,30 +504,6 @@ mod tests {
                 .revoked(at(1), String::new())
                 .is_err()
         );
-    }
-
-    #[test]
-    fn the_warnings_of_a_secret_that_ends_grow_more_urgent() {
-        const HOUR: i64 = 3600 * 1000;
-        let end = at(1_000 * 24 * HOUR);
-        let warned = |hours: i64| Expiry::of(end, end.plus_millis(-hours * HOUR)).warning_days;
-        for (hours, days) in [
-            (61 * 24, None),
-            (60 * 24, Some(60)),
-            (31 * 24, Some(60)),
-            (30 * 24, Some(30)),
-            (14 * 24, Some(14)),
-            (8 * 24, Some(14)),
-            (7 * 24, Some(7)),
-            (24, Some(1)),
-            (1, Some(1)),
-            (0, Some(0)),
-            (-24, Some(0)),
-        ] {
-            assert_eq!(warned(hours), days, "{hours} hours before");
-        }
-        assert_eq!(Expiry::of(end, end.plus_millis(-30 * HOUR)).days_left, 1);
-        assert_eq!(Expiry::of(end, end.plus_millis(HOUR)).days_left, -1);
     }
 
     #[test]

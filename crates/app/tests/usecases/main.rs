@@ -7,6 +7,7 @@ mod access;
 mod applications;
 mod audited;
 mod connections;
+mod consent;
 mod detection;
 mod environments;
 mod organizations;
