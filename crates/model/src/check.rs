@@ -1,5 +1,9 @@
 //! Verification of a connection: one step at a time, each with evidence.
 
+mod recorder;
+
+pub use recorder::{Found, Question, Recorder};
+
 use crate::{
     Timestamp,
     id::{CheckRunId, ConnectionId, OrganizationId},

@@ -30,6 +30,7 @@ pub mod journal;
 pub mod member;
 pub mod organization;
 pub mod owned;
+pub mod patience;
 pub mod plan;
 pub mod resource;
 pub mod retained;

@@ -6,7 +6,6 @@ mod bucket;
 mod caller;
 mod detect;
 mod guide;
-mod patience;
 pub(crate) mod principal;
 pub(crate) mod server;
 mod sessions;
@@ -22,6 +21,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bucket::Bucket;
+use landfall_model::patience::Patience;
 use landfall_model::{
     Clock, Entropy, Timestamp,
     connection::{AwsConnection, Connection, Method, State},
@@ -31,7 +31,6 @@ use landfall_model::{
     issuer::Issuer,
     retained::Retained,
 };
-use patience::Patience;
 use serde_json::Value;
 use server::ServerIdentity;
 use sessions::Sessions;

@@ -7,7 +7,6 @@
 mod detect;
 mod guide;
 mod ownership;
-mod patience;
 mod reaper;
 mod secrets;
 mod verify;
@@ -19,6 +18,7 @@ use crate::{
     error::Service,
 };
 use async_trait::async_trait;
+use landfall_model::patience::Patience;
 use landfall_model::{
     Clock, Entropy, Timestamp,
     connection::{AzureAccess, AzureConnection, Connection, Guid, Method, State, Target},
@@ -31,7 +31,6 @@ use landfall_model::{
     retained::Retained,
     secret::Secrets,
 };
-use patience::Patience;
 use serde_json::Value;
 use std::sync::Arc;
 

@@ -3,7 +3,6 @@
 
 mod detect;
 mod guide;
-pub(crate) mod patience;
 mod verify;
 
 pub use guide::key_setup;
@@ -19,6 +18,7 @@ use crate::{
     http::{Google, Session},
 };
 use async_trait::async_trait;
+use landfall_model::patience::Patience;
 use landfall_model::{
     Clock, Entropy, Timestamp,
     connection::{Connection, Gcp, GcpAccess, GcpConnection, Method, State, Target},
@@ -29,7 +29,6 @@ use landfall_model::{
     retained::Retained,
     secret::Secrets,
 };
-use patience::Patience;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -20,6 +20,7 @@ use crate::{door::Door, session::Issued};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use futures::{FutureExt, future::BoxFuture};
+use landfall_model::check::{self, Found, Question};
 use landfall_model::{
     Timestamp,
     check::{Check, Outcome},
@@ -28,7 +29,7 @@ use landfall_model::{
     grant::{AwsGrant, Identity},
     issuer::Issuer,
 };
-use recorder::{Found, Question, Recorder};
+use recorder::{Recorder, no_session};
 
 /// What all checks of one run share.
 struct Run<'a> {
@@ -62,10 +63,12 @@ pub(super) async fn run(
         connection,
         spec,
         recorder: Recorder {
-            clock: connector.clock.as_ref(),
-            entropy: connector.entropy.as_ref(),
+            checks: check::Recorder {
+                clock: connector.clock.as_ref(),
+                entropy: connector.entropy.as_ref(),
+                sink,
+            },
             settling: is_settling(&connection.state, now),
-            sink,
         },
     };
     let (server, check) = match &connector.door {
@@ -255,7 +258,7 @@ impl Run<'_> {
         self.recorder
             .record(question, async {
                 let Some(account) = account else {
-                    return Found::no_session();
+                    return no_session();
                 };
                 let sts = aws_sdk_sts::Client::new(&account.sdk);
                 match self.recorder.patiently(|| Caller::ask(&sts)).await {
@@ -280,7 +283,7 @@ impl Run<'_> {
 /// A failure with what it stands for, so that `patiently` sees the kind.
 struct Failing(landfall_model::driver::Failure, super::server::ServerError);
 
-impl super::patience::Transient for Failing {
+impl landfall_model::patience::Transient for Failing {
     fn failure(&self) -> &landfall_model::driver::Failure {
         &self.0
     }

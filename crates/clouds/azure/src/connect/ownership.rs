@@ -9,7 +9,6 @@
 //! people who own nothing.
 
 use super::{
-    patience::Patience,
     reaper::{AUTHORIZATION, assignments, last_segment},
     verify::permissions::Permission,
 };
@@ -18,6 +17,7 @@ use landfall_model::{
     connection::{AzureConnection, Guid},
     driver::{Failure, FailureKind},
     grant::azure::{CONNECTION_MARK, marked},
+    patience::Patience,
 };
 use serde_json::Value;
 

@@ -24,6 +24,7 @@ mod subscription;
 use super::AzureConnector;
 use crate::{client::Session, config::Application, door::Door, error::Service};
 use futures::{FutureExt, future::BoxFuture};
+use landfall_model::check::{self, Found, Question};
 use landfall_model::{
     Timestamp,
     check::{Check, Outcome},
@@ -33,7 +34,7 @@ use landfall_model::{
     grant::{AzureGrant, AzureRole, GrantSpec, Identity},
     issuer::Issuer,
 };
-use recorder::{Found, Question, Recorder, Settling};
+use recorder::{Recorder, Settling, no_session};
 
 /// What all checks of one run share.
 struct Run<'a> {
@@ -57,10 +58,12 @@ pub(super) async fn run(
     sink: &dyn CheckSink,
 ) -> Verification {
     let recorder = Recorder {
-        clock: connector.clock.as_ref(),
-        entropy: connector.entropy.as_ref(),
+        checks: check::Recorder {
+            clock: connector.clock.as_ref(),
+            entropy: connector.entropy.as_ref(),
+            sink,
+        },
         settling: settling(&connection.state, now),
-        sink,
     };
     let (Ok(azure), Some(spec)) = (connection.azure(), spec.azure()) else {
         let question = Question::new(
@@ -296,7 +299,7 @@ fn visible<'g>(
     graph: &'g Option<Result<Session<'_>, Failure>>,
 ) -> Result<&'g Session<'g>, Found> {
     match graph {
-        None => Err(Found::no_session()),
+        None => Err(no_session()),
         Some(Ok(session)) => Ok(session),
         Some(Err(failure)) => Err(run.recorder.failed(failure, "")),
     }

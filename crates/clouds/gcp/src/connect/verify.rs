@@ -21,6 +21,7 @@ pub(super) mod setup;
 use super::GcpConnector;
 use crate::{door::Door, http::Session};
 use futures::{FutureExt, future::BoxFuture};
+use landfall_model::check::{self, Found, Question};
 use landfall_model::{
     Timestamp,
     check::{Check, Outcome},
@@ -29,7 +30,7 @@ use landfall_model::{
     driver::Failure,
     grant::{GcpGrant, GcpIdentity, GrantSpec},
 };
-use recorder::{Found, Question, Recorder};
+use recorder::{Recorder, no_session};
 
 /// What all checks of one run share.
 struct Run<'a> {
@@ -65,10 +66,12 @@ pub(super) async fn run(
     sink: &dyn CheckSink,
 ) -> Verification {
     let recorder = Recorder::new(
-        connector.clock.as_ref(),
-        connector.entropy.as_ref(),
+        check::Recorder {
+            clock: connector.clock.as_ref(),
+            entropy: connector.entropy.as_ref(),
+            sink,
+        },
         is_settling(&connection.state, now),
-        sink,
     );
     let (gcp, grant) = match (connection.gcp(), super::granted(spec)) {
         (Ok(gcp), Ok(grant)) => (gcp, grant),

@@ -7,13 +7,13 @@
 use super::{SHORT, act_as, key::Signer};
 use crate::{
     config::{OperatorConfig, Source},
-    connect::patience::Patience,
     http::{AccessToken, Google, Session},
 };
 use landfall_model::{
     Clock, Timestamp,
     connection::{GcpAccess, GcpConnection},
     driver::{Failure, FailureKind},
+    patience::Patience,
     secret::{KEY_LIMIT, parse_key},
 };
 use reqwest::Method;

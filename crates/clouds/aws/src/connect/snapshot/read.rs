@@ -1,10 +1,7 @@
 //! Reading the roles, with the provisioner's session.
 
 use super::{Role, Snapshot, document};
-use crate::{
-    connect::patience::Patience,
-    error::{Effect, from_sdk},
-};
+use crate::error::{Effect, from_sdk};
 use aws_sdk_iam::{
     Client,
     config::http::HttpResponse,
@@ -14,6 +11,7 @@ use landfall_model::{
     connection::AwsConnection,
     driver::{Failure, FailureKind},
     grant::AwsGrant,
+    patience::Patience,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, error::Error};

@@ -1,6 +1,6 @@
 //! Whether the grant is the current one, and as it was.
 
-use super::{Account, Found, Question, Run};
+use super::{Account, Found, Question, Run, no_session};
 use crate::connect::snapshot::{Snapshot, VERSION_TAG, differences, snapshot};
 use landfall_model::{check::Check, digest::Digest, driver::Failure, grant::Identity};
 
@@ -22,7 +22,7 @@ pub(super) async fn check(run: &Run<'_>, account: Option<&Account>) -> Findings 
         run.recorder
             .record(version, async {
                 let Some(account) = account else {
-                    return Found::no_session();
+                    return no_session();
                 };
                 let patience = run.recorder.patience();
                 let answer = snapshot(&account.iam, patience, run.connection, run.spec).await;
@@ -69,7 +69,7 @@ fn with(read: &Option<Result<Snapshot, Failure>>, judge: impl FnOnce(&Snapshot) 
     match read {
         Some(Ok(snapshot)) => judge(snapshot),
         Some(Err(_)) => Found::skipped("not asked: the roles could not be read"),
-        None => Found::no_session(),
+        None => no_session(),
     }
 }
 

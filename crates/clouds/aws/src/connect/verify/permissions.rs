@@ -3,7 +3,7 @@
 //! Asked of IAM's simulator, which knows the role's policies, its boundary and
 //! the organization's service control policies, but not resource policies.
 
-use super::{Account, Found, Question, Run};
+use super::{Account, Found, Question, Run, no_session};
 use crate::error::{Effect, from_sdk};
 use aws_sdk_iam::types::{
     ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType,
@@ -83,7 +83,7 @@ pub(super) async fn check(
                 );
             }
             let Some(account) = account else {
-                return Found::no_session();
+                return no_session();
             };
             let mut wrong = Vec::new();
             for question in &questions {

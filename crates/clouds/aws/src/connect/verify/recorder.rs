@@ -1,125 +1,31 @@
-//! Making one check: asked, answered, timed, told.
+//! What AWS's answers mean for a check.
 
-use crate::connect::patience::{Patience, Transient};
 use landfall_model::{
-    Clock, Entropy,
-    check::{Check, Outcome},
-    connector::CheckSink,
+    check::{self, Found, Outcome},
     driver::{Failure, FailureKind},
 };
-use std::future::Future;
+use std::ops::Deref;
 
-pub(super) struct Question {
-    id: String,
-    title: String,
-    asked: String,
-}
-
-impl Question {
-    pub(super) fn new(
-        id: impl Into<String>,
-        title: impl Into<String>,
-        asked: impl Into<String>,
-    ) -> Self {
-        Self {
-            id: id.into(),
-            title: title.into(),
-            asked: asked.into(),
-        }
-    }
-}
-
-/// What an answer means.
-pub(super) struct Found {
-    outcome: Outcome,
-    evidence: String,
-    remedy: String,
-}
-
-impl Found {
-    pub(super) fn pass(evidence: impl Into<String>) -> Self {
-        Self::with(Outcome::Pass, evidence, "")
-    }
-
-    pub(super) fn warn(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::with(Outcome::Warn, evidence, remedy)
-    }
-
-    pub(super) fn fail(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::with(Outcome::Fail, evidence, remedy)
-    }
-
-    pub(super) fn skipped(evidence: impl Into<String>) -> Self {
-        Self::with(Outcome::Skipped, evidence, "")
-    }
-
-    /// For everything that is asked as the provisioner.
-    pub(super) fn no_session() -> Self {
-        Self::skipped("not asked: the provisioner could not be assumed")
-    }
-
-    fn with(outcome: Outcome, evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            evidence: evidence.into(),
-            remedy: remedy.into(),
-        }
-    }
+/// For everything that is asked as the provisioner.
+pub(super) fn no_session() -> Found {
+    Found::skipped("not asked: the provisioner could not be assumed")
 }
 
 pub(super) struct Recorder<'a> {
-    pub(super) clock: &'a dyn Clock,
-    pub(super) entropy: &'a dyn Entropy,
+    pub(super) checks: check::Recorder<'a>,
     /// Whether a denial may be IAM that has not caught up.
     pub(super) settling: bool,
-    pub(super) sink: &'a dyn CheckSink,
+}
+
+impl<'a> Deref for Recorder<'a> {
+    type Target = check::Recorder<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.checks
+    }
 }
 
 impl Recorder<'_> {
-    pub(super) async fn record(
-        &self,
-        question: Question,
-        answer: impl Future<Output = Found>,
-    ) -> Check {
-        let began = self.clock.now();
-        let found = answer.await;
-        self.finish(question, found, self.clock.now().millis_since(began))
-    }
-
-    /// A check that needs no asking.
-    pub(super) fn noted(&self, question: Question, found: Found) -> Check {
-        self.finish(question, found, 0)
-    }
-
-    fn finish(&self, question: Question, found: Found, millis: i64) -> Check {
-        let check = Check {
-            id: question.id,
-            title: question.title,
-            outcome: found.outcome,
-            asked: question.asked,
-            evidence: found.evidence,
-            remedy: found.remedy,
-            millis: u64::try_from(millis).unwrap_or(0),
-        };
-        self.sink.finished(&check);
-        check
-    }
-
-    /// Asks again while the cloud is busy or in trouble, for a while.
-    pub(super) async fn patiently<T, E: Transient, F>(&self, ask: impl Fn() -> F) -> Result<T, E>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        self.patience().ask(ask).await
-    }
-
-    pub(super) fn patience(&self) -> Patience<'_> {
-        Patience {
-            clock: self.clock,
-            entropy: self.entropy,
-        }
-    }
-
     /// What a failed call means for a check that needed it. `remedy` is for a
     /// denial; it may be empty.
     pub(super) fn failed(&self, failure: &Failure, remedy: &str) -> Found {

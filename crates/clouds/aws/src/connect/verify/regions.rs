@@ -1,6 +1,6 @@
 //! Opt-in regions that are not enabled fail late and obscurely: asked first.
 
-use super::{Account, Found, Question, Run};
+use super::{Account, Found, Question, Run, no_session};
 use crate::error::{Effect, from_sdk};
 use aws_config::SdkConfig;
 use aws_sdk_account::types::RegionOptStatus;
@@ -62,7 +62,7 @@ pub(super) async fn check(run: &Run<'_>, account: Option<&Account>) -> Check {
     run.recorder
         .record(question, async {
             let Some(account) = account else {
-                return Found::no_session();
+                return no_session();
             };
             let regions = match run.recorder.patiently(|| list(&account.sdk)).await {
                 Ok(regions) => regions,

@@ -1,6 +1,6 @@
 //! Whose tenant it is, so that a person sees that it is the one that was meant.
 
-use super::{Found, Question, Run, Signed, visible};
+use super::{Found, Question, Run, Signed, no_session, visible};
 use crate::{client::Session, error::not_permitted};
 use landfall_model::{check::Check, connection::Guid, driver::Failure};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub(super) async fn check(
     run.recorder
         .record(question, async {
             let Some(signed) = signed else {
-                return Found::no_session();
+                return no_session();
             };
             let entered = run.azure.tenant_id();
             let said = signed.session.said.tenant_id.as_ref();

@@ -1,6 +1,6 @@
 //! Whether the grant is the current one, and as it was.
 
-use super::{Found, Question, Run, Signed};
+use super::{Found, Question, Run, Signed, no_session};
 use crate::connect::reaper::{
     AUTHORIZATION, assignments, custom_roles, is_of, last_segment, role_named,
 };
@@ -358,7 +358,7 @@ pub(super) fn check(
     let judge = |found: &dyn Fn(&Snapshot<'_>) -> Found| match (&snapshot, reading) {
         (Some(snapshot), _) => found(snapshot),
         (None, Some(Err(failure))) => run.recorder.failed(failure, ""),
-        (None, _) => Found::no_session(),
+        (None, _) => no_session(),
     };
     let asked = "the custom roles and their assignments";
     let checks = vec![

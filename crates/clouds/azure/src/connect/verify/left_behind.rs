@@ -1,7 +1,7 @@
 //! The secret that a connection moved away from: nobody uses it any more, and
 //! whoever has a copy still could.
 
-use super::{Found, Question, Run, Signed};
+use super::{Found, Question, Run, Signed, no_session};
 use crate::{
     client::Session,
     connect::secrets::{self, Listed, Ours},
@@ -64,7 +64,7 @@ impl Old<'_> {
         now: Timestamp,
     ) -> Found {
         let (Some(signed), Some(graph)) = (signed, graph) else {
-            return Found::no_session();
+            return no_session();
         };
         let listed = match graph {
             Ok(graph) => {

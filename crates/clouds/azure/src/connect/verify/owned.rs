@@ -1,13 +1,10 @@
 //! That the connection is its organization's: asked before anything else of a
 //! subscription that is entered as the operator's application.
 
-use super::{Found, Question, Run, holds, subscription};
+use super::{Found, Question, Run, holds, no_session, subscription};
 use crate::{
     client::Session,
-    connect::{
-        ownership::{self, Ownership},
-        patience::Patience,
-    },
+    connect::ownership::{self, Ownership},
 };
 use landfall_model::{check::Check, driver::FailureKind, grant::azure::CONNECTION_MARK};
 
@@ -32,14 +29,11 @@ fn question(run: &Run<'_>) -> Question {
 }
 
 pub(super) fn skip(run: &Run<'_>) -> Check {
-    run.recorder.noted(question(run), Found::no_session())
+    run.recorder.noted(question(run), no_session())
 }
 
 pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Findings {
-    let patience = Patience {
-        clock: run.recorder.clock,
-        entropy: run.recorder.entropy,
-    };
+    let patience = run.recorder.patience();
     let answer = ownership::look(session, run.azure, Some(patience)).await;
     let failure = match answer {
         Ok(Ownership::Proven(role)) => {

@@ -1,7 +1,7 @@
 //! What the two identities may do, as Resource Manager computes it, and
 //! whether they are two keys.
 
-use super::{Found, Question, Run, Signed, few_at_once, grant::Reading, one};
+use super::{Found, Question, Run, Signed, few_at_once, grant::Reading, no_session, one};
 use crate::connect::reaper::{AUTHORIZATION, last_segment};
 use landfall_model::{
     check::Check,
@@ -126,7 +126,7 @@ fn known<'e>(
     match effective {
         Some(Ok(permissions)) => Ok(permissions),
         Some(Err(failure)) => Err(run.recorder.failed(failure, "")),
-        None if identity == Identity::Provisioner => Err(Found::no_session()),
+        None if identity == Identity::Provisioner => Err(no_session()),
         None => Err(Found::skipped(
             "not asked: nobody could sign in as the reaper",
         )),

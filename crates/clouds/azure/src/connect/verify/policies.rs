@@ -1,6 +1,6 @@
 //! Azure Policy: assignments that will deny what Landfall makes.
 
-use super::{Found, Question, Run};
+use super::{Found, Question, Run, no_session};
 use crate::client::Session;
 use landfall_model::{check::Check, driver::Failure};
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(super) async fn check(run: &Run<'_>, session: Option<&Session<'_>>) -> Check
     run.recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session();
+                return no_session();
             };
             let path = format!(
                 "{}/providers/Microsoft.Authorization/policyAssignments",

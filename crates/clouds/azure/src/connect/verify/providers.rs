@@ -1,6 +1,6 @@
 //! Resource providers: registered, by us when we may.
 
-use super::{Found, Question, Run};
+use super::{Found, Question, Run, no_session};
 use crate::client::Session;
 use landfall_model::{check::Check, driver::Failure, grant::AzureProvider};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub(super) async fn check(
     run.recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session();
+                return no_session();
             };
             match registered(run, session, namespace).await {
                 Ok(found) => found,

@@ -1,6 +1,6 @@
 //! vCPU quotas of the chosen regions.
 
-use super::{Found, Question, Run};
+use super::{Found, Question, Run, no_session};
 use crate::client::Session;
 use landfall_model::{check::Check, driver::Failure};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub(super) async fn check(run: &Run<'_>, session: Option<&Session<'_>>) -> Check
     run.recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session();
+                return no_session();
             };
             if run.azure.regions.is_empty() {
                 return Found::skipped("not asked: no region is chosen");

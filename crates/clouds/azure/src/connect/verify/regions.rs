@@ -1,6 +1,6 @@
 //! The regions that were chosen.
 
-use super::{Found, Question, Run};
+use super::{Found, Question, Run, no_session};
 use crate::client::Session;
 use landfall_model::{
     check::Check, connection::AzureConnection, connector::Region, driver::Failure,
@@ -38,7 +38,7 @@ pub(super) async fn check(run: &Run<'_>, session: Option<&Session<'_>>) -> Check
     run.recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session();
+                return no_session();
             };
             let known = match run.recorder.patiently(|| list(session, run.azure)).await {
                 Ok(known) => known,

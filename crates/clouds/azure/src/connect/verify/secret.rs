@@ -1,6 +1,6 @@
 //! The client secret: when it expires, and whether Landfall can renew it.
 
-use super::{Found, Question, Run, Signed, visible};
+use super::{Found, Question, Run, Signed, no_session, visible};
 use crate::{
     client::Session,
     connect::secrets::{self, ALL, Listed, OWNED},
@@ -144,7 +144,7 @@ pub(super) async fn rotates(
         .recorder
         .record(question, async {
             let Some(signed) = signed else {
-                return Found::no_session();
+                return no_session();
             };
             let graph = match visible(run, graph) {
                 Ok(graph) => graph,

@@ -1,7 +1,7 @@
 //! Binding the provisioner's role, which the bootstrap may do and nothing else.
 
 use super::{
-    Found, Question, Run, Sessions,
+    Found, Question, Run, Sessions, no_session,
     policy::{self, Of},
 };
 use landfall_model::{
@@ -28,7 +28,7 @@ pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
     run.recorder
         .record(question, async {
             let Some(session) = &sessions.bootstrap else {
-                return Found::no_session(GcpIdentity::Bootstrap);
+                return no_session(GcpIdentity::Bootstrap);
             };
             let account = run.grant.account(GcpIdentity::Provisioner);
             let (Some(wanted), Some(account)) = (wanted, account) else {

@@ -1,6 +1,6 @@
 //! Keys as Google lists them: the one in use, and one that was left behind.
 
-use super::{Found, Question, Run, Sessions};
+use super::{Found, Question, Run, Sessions, no_session};
 use crate::http::Session;
 use landfall_model::{
     Timestamp,
@@ -53,7 +53,7 @@ pub(super) async fn in_use(
         .recorder
         .record(question, async {
             let Some(session) = &sessions.bootstrap else {
-                return Found::no_session(GcpIdentity::Bootstrap);
+                return no_session(GcpIdentity::Bootstrap);
             };
             match read(run, session, service_account, key_id).await {
                 Ok(key) => {
@@ -136,7 +136,7 @@ pub(super) async fn left_behind(run: &Run<'_>, sessions: &Sessions) -> Option<(C
         .recorder
         .record(question, async {
             let Some(session) = &sessions.bootstrap else {
-                return Found::no_session(GcpIdentity::Bootstrap);
+                return no_session(GcpIdentity::Bootstrap);
             };
             let delete = format!(
                 "delete it: gcloud iam service-accounts keys delete {key_id} \

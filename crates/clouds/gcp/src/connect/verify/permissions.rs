@@ -2,7 +2,7 @@
 //! asked of the project as each account itself. A test sees inherited grants
 //! and deny policies too, so it also finds what somebody bound elsewhere.
 
-use super::{Found, Question, Run, Sessions};
+use super::{Found, Question, Run, Sessions, no_session};
 use landfall_model::{
     check::Check,
     driver::Failure,
@@ -35,7 +35,7 @@ pub(super) async fn group(run: &Run<'_>, group: &GcpPermissionGroup, sessions: &
     run.recorder
         .record(question, async {
             let Some(session) = sessions.of(who) else {
-                return Found::no_session(who);
+                return no_session(who);
             };
             let asked: Vec<&str> = group.permissions.iter().map(String::as_str).collect();
             match held_in_project(run, session, &asked).await {
@@ -74,7 +74,7 @@ pub(super) async fn cannot_become_reaper(
     run.recorder
         .record(question, async {
             let Some(session) = sessions.of(who) else {
-                return Found::no_session(who);
+                return no_session(who);
             };
             let path = format!(
                 "v1/projects/{}/serviceAccounts/{reaper}:testIamPermissions",

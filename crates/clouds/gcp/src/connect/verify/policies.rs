@@ -1,7 +1,7 @@
 //! Organization policies that stand in the way. Reading them takes a role that
 //! is rarely given: what we cannot see is said to be unseen, not to be fine.
 
-use super::{Found, Question, Run, Sessions};
+use super::{Found, Question, Run, Sessions, no_session};
 use crate::{door::Door, http::Session};
 use landfall_model::{
     check::Check,
@@ -102,7 +102,7 @@ async fn one(run: &Run<'_>, session: Option<&Session>, constraint: Constraint) -
     run.recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session(GcpIdentity::Bootstrap);
+                return no_session(GcpIdentity::Bootstrap);
             };
             let path = format!(
                 "v2/projects/{}/policies/{name}:getEffectivePolicy",

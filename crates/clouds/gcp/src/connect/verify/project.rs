@@ -1,7 +1,7 @@
 //! What the project is: the one that was meant, alive, paid for, and where it
 //! hangs.
 
-use super::{Found, Question, Run};
+use super::{Found, Question, Run, no_session};
 use crate::{error::SERVICE_DISABLED, http::Session};
 use landfall_model::{
     check::Check,
@@ -32,7 +32,7 @@ async fn identity(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
         .recorder
         .record(matches, async {
             let Some(session) = session else {
-                return Found::no_session(GcpIdentity::Bootstrap);
+                return no_session(GcpIdentity::Bootstrap);
             };
             let path = format!("v3/projects/{id}");
             let answer = run
@@ -71,7 +71,7 @@ async fn identity(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
                 ),
             },
             Some(Err(_)) => Found::skipped("not asked: the project could not be read"),
-            None => Found::no_session(GcpIdentity::Bootstrap),
+            None => no_session(GcpIdentity::Bootstrap),
         },
     );
     vec![matches, active]
@@ -153,7 +153,7 @@ async fn organization(run: &Run<'_>, session: Option<&Session>) -> Check {
     run.recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session(GcpIdentity::Bootstrap);
+                return no_session(GcpIdentity::Bootstrap);
             };
             let path = format!("v1/projects/{id}:getAncestry");
             let body = json!({});
@@ -219,9 +219,9 @@ mod tests {
             { "resourceId": { "type": "organization", "id": "2" } },
         ] }));
         assert_eq!(names, ["folders/1", "organizations/2"]);
-        assert_eq!(above(None, &[]).outcome(), Outcome::Pass);
-        assert_eq!(above(Some("folders/1"), &names).outcome(), Outcome::Pass);
-        assert_eq!(above(Some("folders/3"), &names).outcome(), Outcome::Fail);
-        assert_eq!(above(Some("organizations/2"), &[]).outcome(), Outcome::Fail);
+        assert_eq!(above(None, &[]).outcome, Outcome::Pass);
+        assert_eq!(above(Some("folders/1"), &names).outcome, Outcome::Pass);
+        assert_eq!(above(Some("folders/3"), &names).outcome, Outcome::Fail);
+        assert_eq!(above(Some("organizations/2"), &[]).outcome, Outcome::Fail);
     }
 }

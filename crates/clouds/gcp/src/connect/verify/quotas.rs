@@ -1,6 +1,6 @@
 //! What the project may have, and where.
 
-use super::{Found, Question, Run, Sessions};
+use super::{Found, Question, Run, Sessions, no_session};
 use crate::http::Session;
 use landfall_model::{check::Check, connection::ProjectId, driver::Failure, grant::GcpIdentity};
 use serde_json::Value;
@@ -75,7 +75,7 @@ async fn chosen_regions(run: &Run<'_>, session: Option<&Session>) -> Check {
     run.recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session(GcpIdentity::Provisioner);
+                return no_session(GcpIdentity::Provisioner);
             };
             let known = run
                 .recorder
@@ -117,7 +117,7 @@ async fn quota(
     run.recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session(GcpIdentity::Provisioner);
+                return no_session(GcpIdentity::Provisioner);
             };
             let path = path(run.connection.project_id(), service, quota);
             let answer = run

@@ -1,111 +1,46 @@
-//! Making one check: asked, answered, timed, told.
+//! What Google Cloud's answers mean for a check.
 
-use crate::{connect::patience::Patience, error::SERVICE_DISABLED};
+use crate::error::SERVICE_DISABLED;
 use landfall_model::{
-    Clock, Entropy,
-    check::{Check, Outcome},
-    connector::CheckSink,
+    check::{self, Found, Outcome},
     driver::{Failure, FailureKind},
     grant::GcpIdentity,
 };
 use std::{
-    future::Future,
+    ops::Deref,
     sync::atomic::{AtomicBool, Ordering},
 };
 
-pub(super) struct Question {
-    id: String,
-    title: String,
-    asked: String,
-}
-
-impl Question {
-    pub(super) fn new(
-        id: impl Into<String>,
-        title: impl Into<String>,
-        asked: impl Into<String>,
-    ) -> Self {
-        Self {
-            id: id.into(),
-            title: title.into(),
-            asked: asked.into(),
-        }
-    }
-}
-
-/// What an answer means.
-pub(super) struct Found {
-    outcome: Outcome,
-    evidence: String,
-    remedy: String,
-}
-
-impl Found {
-    pub(super) fn pass(evidence: impl Into<String>) -> Self {
-        Self::with(Outcome::Pass, evidence, "")
-    }
-
-    pub(super) fn warn(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::with(Outcome::Warn, evidence, remedy)
-    }
-
-    pub(super) fn fail(evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::with(Outcome::Fail, evidence, remedy)
-    }
-
-    pub(super) fn skipped(evidence: impl Into<String>) -> Self {
-        Self::with(Outcome::Skipped, evidence, "")
-    }
-
-    /// For everything that is asked as somebody whom we could not act as.
-    pub(super) fn no_session(identity: GcpIdentity) -> Self {
-        Self::skipped(format!(
-            "not asked: Landfall could not act as the {}",
-            identity.as_str()
-        ))
-    }
-
-    #[cfg(test)]
-    pub(super) const fn outcome(&self) -> Outcome {
-        self.outcome
-    }
-
-    pub(super) fn with(
-        outcome: Outcome,
-        evidence: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            outcome,
-            evidence: evidence.into(),
-            remedy: remedy.into(),
-        }
-    }
+/// For everything that is asked as somebody whom we could not act as.
+pub(super) fn no_session(identity: GcpIdentity) -> Found {
+    Found::skipped(format!(
+        "not asked: Landfall could not act as the {}",
+        identity.as_str()
+    ))
 }
 
 pub(super) struct Recorder<'a> {
-    pub(super) clock: &'a dyn Clock,
-    pub(super) entropy: &'a dyn Entropy,
+    checks: check::Recorder<'a>,
     /// Whether a denial may be IAM that has not caught up.
     settling: bool,
     /// Whether this run itself changed IAM.
     acted: AtomicBool,
-    pub(super) sink: &'a dyn CheckSink,
+}
+
+impl<'a> Deref for Recorder<'a> {
+    type Target = check::Recorder<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.checks
+    }
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(
-        clock: &'a dyn Clock,
-        entropy: &'a dyn Entropy,
-        settling: bool,
-        sink: &'a dyn CheckSink,
-    ) -> Self {
+    pub(super) fn new(checks: check::Recorder<'a>, settling: bool) -> Self {
         Self {
-            clock,
-            entropy,
+            checks,
             settling,
             acted: AtomicBool::new(false),
-            sink,
         }
     }
 
@@ -121,55 +56,6 @@ impl<'a> Recorder<'a> {
 
     pub(super) fn is_settling(&self) -> bool {
         self.settling || self.has_acted()
-    }
-
-    pub(super) async fn record(
-        &self,
-        question: Question,
-        answer: impl Future<Output = Found>,
-    ) -> Check {
-        let began = self.clock.now();
-        let found = answer.await;
-        self.finish(question, found, self.clock.now().millis_since(began))
-    }
-
-    /// A check that needs no asking.
-    pub(super) fn noted(&self, question: Question, found: Found) -> Check {
-        self.finish(question, found, 0)
-    }
-
-    /// A check whose asking was done before, together with others'.
-    pub(super) fn timed(&self, question: Question, found: Found, millis: i64) -> Check {
-        self.finish(question, found, millis)
-    }
-
-    fn finish(&self, question: Question, found: Found, millis: i64) -> Check {
-        let check = Check {
-            id: question.id,
-            title: question.title,
-            outcome: found.outcome,
-            asked: question.asked,
-            evidence: found.evidence,
-            remedy: found.remedy,
-            millis: u64::try_from(millis).unwrap_or(0),
-        };
-        self.sink.finished(&check);
-        check
-    }
-
-    /// Asks again while the cloud is busy or in trouble, for a while.
-    pub(super) async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Failure>
-    where
-        F: Future<Output = Result<T, Failure>>,
-    {
-        self.patience().ask(ask).await
-    }
-
-    pub(super) fn patience(&self) -> Patience<'_> {
-        Patience {
-            clock: self.clock,
-            entropy: self.entropy,
-        }
     }
 
     /// What a failed call means for a check that needed it. `remedy` is for a

@@ -1,6 +1,6 @@
 //! Which APIs are on, and switching on those that are missing.
 
-use super::{Found, Question, Run, holds};
+use super::{Found, Question, Run, holds, no_session};
 use crate::{error::SERVICE_DISABLED, http::Session};
 use landfall_model::{
     check::{Check, Outcome},
@@ -87,7 +87,7 @@ pub(super) async fn usage_is_on(run: &Run<'_>, session: Option<&Session>) -> (bo
         .recorder
         .record(question, async {
             let Some(session) = session else {
-                return Found::no_session(GcpIdentity::Bootstrap);
+                return no_session(GcpIdentity::Bootstrap);
             };
             let path = format!("v1/projects/{id}/services/serviceusage.googleapis.com");
             match run.recorder.patiently(|| session.get(SERVICE, &path)).await {

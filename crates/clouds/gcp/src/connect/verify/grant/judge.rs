@@ -1,6 +1,6 @@
 //! What was read, against what was to be granted.
 
-use super::super::{Found, Question, Run};
+use super::super::{Found, Question, Run, no_session};
 use super::read::{Read, Snapshot, bindings_of, everything_in, line};
 use super::{name_of, texts, unread};
 use crate::{
@@ -96,7 +96,7 @@ pub(super) fn not_asked(run: &Run<'_>) -> Vec<Check> {
         .into_iter()
         .map(|question| {
             run.recorder
-                .noted(question, Found::no_session(GcpIdentity::Bootstrap))
+                .noted(question, no_session(GcpIdentity::Bootstrap))
         })
         .collect()
 }
@@ -406,7 +406,7 @@ mod tests {
         let key = |kid: &str, n: &str| json!({ "kty": "RSA", "kid": kid, "n": n, "e": "AQAB" });
         let ours = json!({ "keys": [key("now", "1"), key("next", "2")] });
         let uploaded = |keys: Value| json!({ "keys": keys }).to_string();
-        let outcome = |text: &str| compare("now", &ours, text, IssuerKeys::Uploaded).outcome();
+        let outcome = |text: &str| compare("now", &ours, text, IssuerKeys::Uploaded).outcome;
         let both = uploaded(json!([key("now", "1"), key("next", "2"), key("old", "3")]));
         assert_eq!(outcome(&both), Outcome::Pass);
         assert_eq!(outcome(&uploaded(json!([key("now", "1")]))), Outcome::Warn);

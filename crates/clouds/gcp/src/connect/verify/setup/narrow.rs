@@ -6,7 +6,7 @@ use crate::{
     connect::verify::{
         Found, Question, Run, Sessions, binding,
         grant::bindings_of,
-        permissions,
+        no_session, permissions,
         policy::{self, Of},
     },
     http::Session,
@@ -41,7 +41,7 @@ pub(super) async fn check(run: &Run<'_>, setup: &Setup<'_>, sessions: &Sessions)
                 Stand::Leaves => left(run, session, session).await,
                 Stand::Narrow => match &sessions.bootstrap {
                     Some(bootstrap) => left(run, session, bootstrap).await,
-                    None => return Found::no_session(GcpIdentity::Bootstrap),
+                    None => return no_session(GcpIdentity::Bootstrap),
                 },
             };
             found.unwrap_or_else(|failure| binding::refused(run, &failure))

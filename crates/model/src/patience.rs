@@ -1,6 +1,6 @@
-//! Asking once more while the cloud is busy or in trouble.
+//! Asking a cloud once more while it is busy or in trouble.
 
-use landfall_model::{
+use crate::{
     Clock, Entropy,
     driver::{Failure, FailureKind},
 };
@@ -17,7 +17,7 @@ const FIRST_WAIT_MILLIS: u64 = 200;
 const LONGEST_WAIT_MILLIS: u64 = 1600;
 
 /// An error that may go away by itself.
-pub(crate) trait Transient {
+pub trait Transient {
     fn failure(&self) -> &Failure;
 }
 
@@ -28,15 +28,15 @@ impl Transient for Failure {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Patience<'a> {
-    pub(crate) clock: &'a dyn Clock,
-    pub(crate) entropy: &'a dyn Entropy,
+pub struct Patience<'a> {
+    pub clock: &'a dyn Clock,
+    pub entropy: &'a dyn Entropy,
 }
 
 impl Patience<'_> {
     /// `ask` is one call: of two in one question, each would have to be lucky
     /// in the same try.
-    pub(crate) async fn ask<T, E: Transient, F>(&self, ask: impl Fn() -> F) -> Result<T, E>
+    pub async fn ask<T, E: Transient, F>(&self, ask: impl Fn() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,
     {
