@@ -1,5 +1,6 @@
 //! Our access, by one method, to one scope of a cloud.
 
+mod above;
 mod aws;
 mod azure;
 mod expiry;
@@ -7,8 +8,9 @@ mod gcp;
 mod rotation;
 mod target;
 
+pub use above::{InvalidManagementGroup, InvalidParent, ManagementGroup, Parent};
 pub use aws::{AccountId, Aws, AwsAccess, AwsConnection, InvalidAccountId, Partition};
-pub use azure::{Azure, AzureAccess, AzureConnection, Guid, InvalidGuid};
+pub use azure::{Azure, AzureAccess, AzureConnection, Breadth, Guid, InvalidGuid};
 pub use expiry::Expiry;
 pub use gcp::{
     Gcp, GcpAccess, GcpConnection, InvalidProjectId, InvalidProjectNumber, ProjectId, ProjectNumber,
@@ -280,6 +282,9 @@ impl Connection {
             Target::Gcp(target) => {
                 let gcp = GcpConnection::new(self, target);
                 let mut facts = vec![("Project", gcp.project_id().to_string())];
+                if let Some(parent) = gcp.parent() {
+                    facts.push(("Granted on", parent.to_string()));
+                }
                 match gcp.access() {
                     GcpAccess::WorkloadIdentity { project_number } => {
                         if let Some(number) = project_number {
@@ -313,6 +318,12 @@ impl Connection {
                     ("Subscription", azure.subscription_id().to_string()),
                     ("Tenant", azure.tenant_id().to_string()),
                 ];
+                if let Some(group) = azure.management_group() {
+                    facts.push(("Management group", group.to_string()));
+                }
+                if azure.breadth() == Breadth::Broad {
+                    facts.push(("Role", "broad, as it was chosen".to_owned()));
+                }
                 if let Some(client_id) = azure.client_id() {
                     facts.push(("Client id", client_id.to_string()));
                 }

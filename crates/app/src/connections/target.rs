@@ -8,8 +8,8 @@ use crate::App;
 use landfall_model::{
     Code, Error,
     connection::{
-        Aws, AwsAccess, Azure, AzureAccess, Cloud, Connection, Gcp, GcpAccess, Method, Migration,
-        Partition, Target,
+        Aws, AwsAccess, Azure, AzureAccess, Breadth, Cloud, Connection, Gcp, GcpAccess, Method,
+        Migration, Partition, Target,
     },
     error::Result,
 };
@@ -152,6 +152,7 @@ fn azure(new: &New, access: AzureAccess) -> Result<Target> {
         tenant_id: guid("tenant_id", new.tenant_id.as_deref())?,
         subscription_id: guid("subscription_id", new.subscription_id.as_deref())?,
         management_group: None,
+        breadth: Breadth::default(),
         access,
     }))
 }

@@ -1,7 +1,7 @@
 //! Azure: one subscription of one tenant, by an application's service principal
 //! in it.
 
-use super::Connection;
+use super::{Connection, ManagementGroup};
 use crate::{Timestamp, id::SecretId};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
@@ -12,12 +12,52 @@ use std::ops::Deref;
 pub struct Azure {
     pub tenant_id: Guid,
     pub subscription_id: Guid,
-    /// The name of a management group, where the grant covers more than the
+    /// The management group above it, where the grant covers more than the
     /// subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub management_group: Option<String>,
+    pub management_group: Option<ManagementGroup>,
+    #[serde(default, skip_serializing_if = "Breadth::is_narrow")]
+    pub breadth: Breadth,
     #[serde(flatten)]
     pub access: AzureAccess,
+}
+
+/// How much the provisioner's role allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Breadth {
+    /// What Landfall makes, without the deletions of what holds data.
+    #[default]
+    Narrow,
+    /// Everything but a few actions, as other products ask for it: for those
+    /// whose policy allows only that role. It deletes, so one key is enough.
+    Broad,
+}
+
+impl Breadth {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Narrow => "narrow",
+            Self::Broad => "broad",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    const fn is_narrow(&self) -> bool {
+        matches!(self, Self::Narrow)
+    }
+}
+
+impl std::str::FromStr for Breadth {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "narrow" => Ok(Self::Narrow),
+            "broad" => Ok(Self::Broad),
+            _ => Err(()),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -115,8 +155,12 @@ impl<'a> AzureConnection<'a> {
         }
     }
 
-    pub fn management_group(&self) -> Option<&'a str> {
-        self.azure.management_group.as_deref()
+    pub const fn management_group(&self) -> Option<&'a ManagementGroup> {
+        self.azure.management_group.as_ref()
+    }
+
+    pub const fn breadth(&self) -> Breadth {
+        self.azure.breadth
     }
 
     /// The display name of what is ours in the tenant: `landfall-reaper-…`.

@@ -1,7 +1,7 @@
 //! Google Cloud: one project, perhaps in a folder or an organization that is
 //! granted as a whole, by service accounts in it.
 
-use super::Connection;
+use super::{Connection, Parent};
 use crate::id::SecretId;
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
@@ -13,10 +13,10 @@ pub struct Gcp {
     /// Where Landfall's identities are, and where environments go unless they
     /// say otherwise.
     pub project_id: ProjectId,
-    /// `folders/123` or `organizations/123`, where the grant covers more than
+    /// The folder or organization above it, where the grant covers more than
     /// the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
+    pub parent: Option<Parent>,
     #[serde(flatten)]
     pub access: GcpAccess,
 }
@@ -76,8 +76,8 @@ impl<'a> GcpConnection<'a> {
         &self.gcp.project_id
     }
 
-    pub fn parent(&self) -> Option<&'a str> {
-        self.gcp.parent.as_deref()
+    pub const fn parent(&self) -> Option<&'a Parent> {
+        self.gcp.parent.as_ref()
     }
 
     pub const fn access(&self) -> &'a GcpAccess {

@@ -149,6 +149,15 @@ impl Target {
         target
     }
 
+    /// What the grant covers beyond the project or subscription.
+    pub fn above(&self) -> Option<String> {
+        match self {
+            Self::Aws(_) => None,
+            Self::Gcp(gcp) => gcp.parent.as_ref().map(ToString::to_string),
+            Self::Azure(azure) => azure.management_group.as_ref().map(ToString::to_string),
+        }
+    }
+
     /// The account, project or subscription, as its cloud writes it.
     pub fn scope(&self) -> &str {
         match self {

@@ -5,7 +5,7 @@ mod known;
 
 use landfall_model::{
     Timestamp,
-    connection::{Azure, AzureAccess, Connection, State, Target},
+    connection::{Azure, AzureAccess, Breadth, Connection, State, Target},
     digest::Digest,
     entropy::SystemEntropy,
     grant::{
@@ -32,6 +32,7 @@ fn connection(with_reaper: bool) -> Connection {
             tenant_id: "11111111-1111-4111-8111-111111111111".parse().unwrap(),
             subscription_id: "22222222-2222-4222-8222-222222222222".parse().unwrap(),
             management_group: None,
+            breadth: Breadth::Narrow,
             access: AzureAccess::WorkloadIdentity { client_id: None },
         }),
         external_id: "landfall-0123456789abcdef".to_owned(),

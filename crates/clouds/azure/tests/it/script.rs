@@ -411,7 +411,7 @@ async fn the_script_grants_at_a_management_group() {
     // The root group of a tenant has the tenant's id.
     let group = scene.tenant.clone();
     change(&mut connection, |azure| {
-        azure.management_group = Some(group.clone());
+        azure.management_group = Some(group.parse().unwrap());
     });
     let admin = scene.administrator().await;
     let principal = format!(

@@ -6,7 +6,10 @@
 //! of it is part of a command.
 
 use super::{Context, Provisioner, condition, quote::shell};
-use landfall_model::grant::{AzureRole, Identity, azure::CLIENT_MARK};
+use landfall_model::{
+    connection::ManagementGroup,
+    grant::{AzureRole, Identity, azure::CLIENT_MARK},
+};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -442,6 +445,6 @@ landfall_connect \"${{1:-$subject}}\" \"${{2:-$issuer}}\" \"${{3:-$subscription}
         shell(azure.subscription_id().as_str()),
         shell(azure.tenant_id().as_str()),
         shell(&context.config.token_exchange_audience),
-        shell(azure.management_group().unwrap_or_default()),
+        shell(azure.management_group().map_or("", ManagementGroup::as_str)),
     )
 }

@@ -2,7 +2,7 @@ use super::quote::{hcl, shell};
 use super::*;
 use landfall_model::{
     Timestamp,
-    connection::{Azure, AzureAccess, Connection, Guid, State, Target},
+    connection::{Azure, AzureAccess, Breadth, Connection, Guid, ManagementGroup, State, Target},
     entropy::SystemEntropy,
     grant::azure::object_id_of,
     id::{ConnectionId, OrganizationId, SecretId},
@@ -32,7 +32,7 @@ fn guid(digit: char) -> Guid {
 
 pub(in crate::connect) fn connection(
     external_id: &str,
-    management_group: Option<String>,
+    management_group: Option<ManagementGroup>,
     by: By,
 ) -> Connection {
     let now = Timestamp::from_millis(1_800_000_000_000);
@@ -44,6 +44,7 @@ pub(in crate::connect) fn connection(
             tenant_id: guid('1'),
             subscription_id: guid('2'),
             management_group,
+            breadth: Breadth::Narrow,
             access: match by {
                 By::Secret => AzureAccess::ClientSecret {
                     client_id: Some(guid('3')),
@@ -160,20 +161,20 @@ proptest! {
     fn the_whole_script_is_one_whatever_stands_in_it(
         external_id in hostile(),
         issuer in hostile(),
-        group in proptest::option::of(hostile()),
+        group in proptest::option::of("[a-zA-Z0-9][a-zA-Z0-9_().-]{0,88}[a-zA-Z0-9]"),
         by in proptest::sample::select(BY.as_slice()),
     ) {
-        let connection = connection(&external_id, group.clone(), by);
+        let connection = connection(&external_id, group.as_deref().map(|group| group.parse().unwrap()), by);
         let guide = guide(&connection, Some(&issuer));
         let script = guide.commands("script").unwrap();
         prop_assert_eq!(parses(script), Ok(()));
         // The values are where they should be, as words.
         let word = format!("\nissuer={}\n", shell(&issuer));
         prop_assert!(script.contains(&word), "the issuer is no word");
+        let word = format!(" {}\n", shell(&group.unwrap_or_default()));
+        prop_assert!(script.contains(&word), "the management group is no word");
         // No text from outside stands anywhere but in words and in JSON.
-        let safe = script
-            .replace(&shell(&issuer), "")
-            .replace(&shell(&group.unwrap_or_default()), "");
+        let safe = script.replace(&shell(&issuer), "");
         let leaked = safe.contains("touch /tmp/pwned") && !external_id.contains("touch");
         prop_assert!(!leaked, "something escaped its word");
     }

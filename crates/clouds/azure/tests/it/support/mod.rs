@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use landfall_model::{
     Clock, Entropy, Timestamp,
     check::{Check, Outcome},
-    connection::{Azure, AzureAccess, Connection, State, Target},
+    connection::{Azure, AzureAccess, Breadth, Connection, State, Target},
     connector::Verification,
     entropy::SystemEntropy,
     id::{ConnectionId, OrganizationId, SecretId},
@@ -51,6 +51,7 @@ pub(crate) fn connection(tenant: &str, subscription: &str, access: AzureAccess) 
             tenant_id: tenant.parse().expect("a tenant id"),
             subscription_id: subscription.parse().expect("a subscription id"),
             management_group: None,
+            breadth: Breadth::Narrow,
             access,
         }),
         external_id: format!("landfall-{nonce}"),

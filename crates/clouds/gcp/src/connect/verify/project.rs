@@ -5,7 +5,7 @@ use super::{Found, Question, Run, no_session};
 use crate::{error::SERVICE_DISABLED, http::Session};
 use landfall_model::{
     check::Check,
-    connection::{GcpAccess, ProjectId},
+    connection::{GcpAccess, Parent, ProjectId},
     driver::{Failure, FailureKind},
     grant::GcpIdentity,
 };
@@ -191,19 +191,23 @@ fn names(answer: &Value) -> Vec<String> {
         .collect()
 }
 
-fn above(wanted: Option<&str>, names: &[String]) -> Found {
+fn above(wanted: Option<&Parent>, names: &[String]) -> Found {
     let shown = if names.is_empty() {
         "it is in no organization".to_owned()
     } else {
         format!("above it: {}", names.join(", "))
     };
     match wanted {
-        Some(parent) if !names.iter().any(|name| name == parent) => Found::fail(
+        Some(parent) if !is_above(parent, names) => Found::fail(
             format!("{parent} is not above the project; {shown}"),
             ORGANIZATION,
         ),
         _ => Found::pass(shown),
     }
+}
+
+fn is_above(parent: &Parent, names: &[String]) -> bool {
+    names.contains(&parent.resource()) && names.contains(&parent.organization())
 }
 
 #[cfg(test)]
@@ -220,8 +224,12 @@ mod tests {
         ] }));
         assert_eq!(names, ["folders/1", "organizations/2"]);
         assert_eq!(above(None, &[]).outcome, Outcome::Pass);
-        assert_eq!(above(Some("folders/1"), &names).outcome, Outcome::Pass);
-        assert_eq!(above(Some("folders/3"), &names).outcome, Outcome::Fail);
-        assert_eq!(above(Some("organizations/2"), &[]).outcome, Outcome::Fail);
+        let outcome =
+            |parent: &str, names: &[String]| above(Some(&parent.parse().unwrap()), names).outcome;
+        assert_eq!(outcome("organizations/2/folders/1", &names), Outcome::Pass);
+        assert_eq!(outcome("organizations/2/folders/3", &names), Outcome::Fail);
+        assert_eq!(outcome("organizations/4/folders/1", &names), Outcome::Fail);
+        assert_eq!(outcome("organizations/2", &names), Outcome::Pass);
+        assert_eq!(outcome("organizations/2", &[]), Outcome::Fail);
     }
 }

@@ -107,7 +107,7 @@ async fn of_the_project() {
                 let Target::Gcp(target) = &mut connection.target else {
                     panic!("Google Cloud");
                 };
-                target.parent = Some("organizations/1".into());
+                target.parent = "organizations/1".parse().ok();
             }),
             "gcp.organization-visible",
             Fail,
