@@ -68,6 +68,18 @@ pub(crate) async fn in_time<T>(
     }
 }
 
+/// Refuses a method that the server cannot offer.
+pub(crate) async fn available(connector: &dyn Connector) -> Result<()> {
+    match availability(connector).await {
+        Availability::Available => Ok(()),
+        Availability::Unavailable { reason, next_step } => Err(Error::new(
+            Code::ConnectionMethodUnavailable,
+            reason,
+            next_step,
+        )),
+    }
+}
+
 /// Whether the server can offer the connector's method.
 pub(crate) async fn availability(connector: &dyn Connector) -> Availability {
     let question = async { Ok(connector.availability().await) };

@@ -53,11 +53,12 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (place.focused) document.getElementById(place.focused)?.focus({ preventScroll: true });
 });
 
-// Fields that only some methods need are shown with these.
+// Fields that only some methods need are shown, and sent, with these.
 function showFieldsOfMethod(form) {
   const chosen = form.querySelector("input[name=method]:checked")?.value;
   for (const field of form.querySelectorAll("[data-methods]")) {
     field.hidden = Boolean(chosen) && !field.dataset.methods.split(" ").includes(chosen);
+    for (const input of field.querySelectorAll("input, textarea")) input.disabled = field.hidden;
   }
 }
 for (const form of document.querySelectorAll("form")) {

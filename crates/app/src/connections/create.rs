@@ -3,7 +3,6 @@ use crate::{Actor, App, Permission, audit, cloud, failed, members::limit_reached
 use landfall_model::{
     Code, Error,
     connection::{Connection, State, Target},
-    connector::Availability,
     error::Result,
     grant::GrantGuide,
     id::{ConnectionId, WorkId},
@@ -41,12 +40,24 @@ pub struct New {
     /// later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_number: Option<String>,
+    /// Google Cloud: what the grant covers besides the project, which is below
+    /// it: `organizations/456` or `organizations/456/folders/123`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// Azure: the directory's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
     /// Azure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
+    /// Azure: the id of the management group that the grant covers, above the
+    /// subscription.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_group: Option<String>,
+    /// Azure: `narrow` (when absent), or `broad`: the role that other products
+    /// ask for, with which one key is enough to destroy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breadth: Option<String>,
     /// Azure: of the application that the setup registers and prints; it can be
     /// said later, with `client-secret` together with the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,15 +104,7 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
         app.limits.new_connection(actor.organization_id())?;
         let (mut connection, secret) = checked(app, &new, actor)?;
         let connector = app.connector(connection.method())?;
-        if let Availability::Unavailable { reason, next_step } =
-            cloud::availability(connector.as_ref()).await
-        {
-            return Err(Error::new(
-                Code::ConnectionMethodUnavailable,
-                reason,
-                next_step,
-            ));
-        }
+        cloud::available(connector.as_ref()).await?;
         // Two requests at the same time must not both find the account free.
         // Two replicas could: then there are two connections, each with its own
         // external id and roles, and either can be disconnected.
@@ -116,6 +119,7 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
             "cloud": connection.cloud(),
             "method": connection.method().as_str(),
             "scope": connection.scope(),
+            "above": connection.target.above(),
             "with_reaper": connection.with_reaper,
         });
         let now = app.now();

@@ -4,6 +4,7 @@ use crate::{
     cloud::{self, Silence},
     failed,
 };
+use futures::future::join_all;
 use landfall_model::{
     Code, Error,
     connection::{Cloud, Connection, Method},
@@ -41,17 +42,18 @@ impl Offered {
 
 pub async fn methods(app: &App, actor: &Actor) -> Result<Vec<Offered>> {
     audit::read(app, actor, Permission::ConnectionRead).await?;
-    let mut offered = Vec::new();
-    for (method, connector) in &app.connectors {
-        offered.push(Offered {
+    // Side by side: a cloud that does not answer must not add up.
+    let offered = app
+        .connectors
+        .iter()
+        .map(async |(method, connector)| Offered {
             cloud: method.cloud(),
             method: method.as_str().to_owned(),
             about: method.about().to_owned(),
             availability: cloud::availability(connector.as_ref()).await,
             beforehand: connector.beforehand(),
         });
-    }
-    Ok(offered)
+    Ok(join_all(offered).await)
 }
 
 /// The ways to make the grant, with the template where the quick-create link

@@ -9,7 +9,7 @@ use landfall_model::{
     Code, Error, Timestamp,
     check::{Check, CheckRun, Outcome, Trigger},
     connection::{Connection, Migration, State},
-    connector::{Availability, Detection, Silent},
+    connector::{Detection, Silent},
     driver::Failure,
     error::Result,
     id::{CheckRunId, ConnectionId, OrganizationId},
@@ -51,15 +51,7 @@ pub async fn migrate(app: &App, actor: &Actor, id: &ConnectionId, to: Move) -> R
             ));
         }
         let connector = app.connector(target.method())?;
-        if let Availability::Unavailable { reason, next_step } =
-            cloud::availability(connector.as_ref()).await
-        {
-            return Err(Error::new(
-                Code::ConnectionMethodUnavailable,
-                reason,
-                next_step,
-            ));
-        }
+        cloud::available(connector.as_ref()).await?;
         let mut moving = connection.clone();
         moving.target = target;
         let migration = Migration {

@@ -1,19 +1,25 @@
 //! From what a client typed to what a connection reaches.
 
+mod fields;
+
 use super::{
     Change, Move, New,
     secrets::{self, Entered},
 };
 use crate::App;
+pub(super) use fields::guid;
+use fields::{
+    breadth, management_group, optional_client_id, parent, project_id, project_number,
+    refuse_above_a_key, refuse_others_fields, refuse_secrets_of_keyless,
+};
 use landfall_model::{
     Code, Error,
     connection::{
-        Aws, AwsAccess, Azure, AzureAccess, Breadth, Cloud, Connection, Gcp, GcpAccess, Method,
-        Migration, Partition, Target,
+        Aws, AwsAccess, Azure, AzureAccess, Cloud, Connection, Gcp, GcpAccess, Method, Migration,
+        Partition, ProjectId, Target,
     },
     error::Result,
 };
-use std::str::FromStr;
 
 /// What the audit log says was asked for: an account's, project's or
 /// subscription's id, unless it is something else, which may be a secret in
@@ -79,15 +85,16 @@ pub(super) fn parse(app: &App, new: &New) -> Result<Parsed> {
             let access = GcpAccess::WorkloadIdentity {
                 project_number: number.map(project_number).transpose()?,
             };
-            gcp(project_id(new.project_id.as_deref())?, access).into()
+            gcp(new, project_id(new.project_id.as_deref())?, access)?.into()
         }
         Method::Impersonation => {
             let access = GcpAccess::Impersonation {
                 service_account: None,
             };
-            gcp(project_id(new.project_id.as_deref())?, access).into()
+            gcp(new, project_id(new.project_id.as_deref())?, access)?.into()
         }
         Method::ServiceAccountKey => {
+            refuse_above_a_key(new)?;
             // The file says it, too.
             let text = new.project_id.as_deref();
             let expected = text.map(|text| project_id(Some(text))).transpose()?;
@@ -99,7 +106,7 @@ pub(super) fn parse(app: &App, new: &New) -> Result<Parsed> {
                 secret_id: secret.id.clone(),
             };
             Parsed {
-                target: gcp(key.project_id, access),
+                target: gcp(new, key.project_id, access)?,
                 secret: Some(secret),
             }
         }
@@ -139,26 +146,26 @@ pub(super) fn parse(app: &App, new: &New) -> Result<Parsed> {
     })
 }
 
-fn gcp(project_id: landfall_model::connection::ProjectId, access: GcpAccess) -> Target {
-    Target::Gcp(Gcp {
+fn gcp(new: &New, project_id: ProjectId, access: GcpAccess) -> Result<Target> {
+    Ok(Target::Gcp(Gcp {
         project_id,
-        parent: None,
+        parent: new.parent.as_deref().map(parent).transpose()?,
         access,
-    })
+    }))
 }
 
 fn azure(new: &New, access: AzureAccess) -> Result<Target> {
     Ok(Target::Azure(Azure {
         tenant_id: guid("tenant_id", new.tenant_id.as_deref())?,
         subscription_id: guid("subscription_id", new.subscription_id.as_deref())?,
-        management_group: None,
-        breadth: Breadth::default(),
+        management_group: new
+            .management_group
+            .as_deref()
+            .map(management_group)
+            .transpose()?,
+        breadth: breadth(new.breadth.as_deref())?,
         access,
     }))
-}
-
-fn optional_client_id(text: Option<&str>) -> Result<Option<landfall_model::connection::Guid>> {
-    text.map(|text| guid("client_id", Some(text))).transpose()
 }
 
 const fn not_consented() -> AzureAccess {
@@ -166,42 +173,6 @@ const fn not_consented() -> AzureAccess {
         client_id: None,
         asked: None,
         approved_at: None,
-    }
-}
-
-/// A secret that nobody needs is not stored: it could only be stolen.
-fn refuse_secrets_of_keyless(method: Method, new: &New) -> Result<()> {
-    let given = [
-        (
-            Method::ServiceAccountKey,
-            "service_account_key",
-            new.service_account_key.is_some(),
-        ),
-        (
-            Method::ClientSecret,
-            "client_secret",
-            new.client_secret.is_some(),
-        ),
-        (
-            Method::ClientSecret,
-            "secret_expires_at",
-            new.secret_expires_at.is_some(),
-        ),
-    ];
-    match given
-        .into_iter()
-        .find(|(of, _, given)| *given && *of != method)
-    {
-        None => Ok(()),
-        Some((of, field, _)) => Err(Error::new(
-            Code::RequestMalformed,
-            format!("the method '{}' takes no '{field}'", method.as_str()),
-            format!(
-                "leave it out, or choose the method '{}'; what was sent is not stored",
-                of.as_str()
-            ),
-        )
-        .with_violation(field, "does not belong to this method", None)),
     }
 }
 
@@ -349,51 +320,6 @@ fn unavailable(app: &App, cloud: Cloud) -> Error {
     .with_violation("method", "is not offered", None)
 }
 
-/// A field of another cloud is a mistake that would go unnoticed: the person
-/// would wait for a grant that nobody can make.
-fn refuse_others_fields(cloud: Cloud, new: &New) -> Result<()> {
-    let given = [
-        (Cloud::Aws, "account_id", !new.account_id.is_empty()),
-        (Cloud::Aws, "partition", new.partition.is_some()),
-        (Cloud::Gcp, "project_id", new.project_id.is_some()),
-        (Cloud::Gcp, "project_number", new.project_number.is_some()),
-        (Cloud::Azure, "tenant_id", new.tenant_id.is_some()),
-        (
-            Cloud::Azure,
-            "subscription_id",
-            new.subscription_id.is_some(),
-        ),
-        (Cloud::Azure, "client_id", new.client_id.is_some()),
-        (
-            Cloud::Gcp,
-            "service_account_key",
-            new.service_account_key.is_some(),
-        ),
-        (Cloud::Azure, "client_secret", new.client_secret.is_some()),
-        (
-            Cloud::Azure,
-            "secret_expires_at",
-            new.secret_expires_at.is_some(),
-        ),
-    ];
-    match given
-        .into_iter()
-        .find(|(of, _, given)| *given && *of != cloud)
-    {
-        None => Ok(()),
-        Some((of, field, _)) => Err(Error::new(
-            Code::RequestMalformed,
-            format!(
-                "'{field}' belongs to {}, not to {}",
-                of.title(),
-                cloud.title()
-            ),
-            format!("leave it out, or set 'cloud' to '{of}'"),
-        )
-        .with_violation(field, format!("belongs to {}", of.title()), None)),
-    }
-}
-
 fn aws(new: &New, access: AwsAccess) -> Result<Target> {
     let account_id = new.account_id.parse().map_err(|error| {
         Error::new(
@@ -421,59 +347,4 @@ fn aws(new: &New, access: AwsAccess) -> Result<Target> {
         partition,
         access,
     }))
-}
-
-fn malformed<T: FromStr<Err: std::fmt::Display>>(
-    field: &'static str,
-    what: &str,
-    text: &str,
-    next_step: &str,
-) -> Result<T> {
-    text.trim().parse().map_err(|error: T::Err| {
-        Error::new(
-            Code::ConnectionAccountMalformed,
-            format!("{what} is malformed"),
-            next_step,
-        )
-        .with_violation(field, format!("{error}"), None)
-    })
-}
-
-fn project_id(text: Option<&str>) -> Result<landfall_model::connection::ProjectId> {
-    malformed(
-        "project_id",
-        "the project id",
-        text.unwrap_or_default(),
-        "copy the id from the project picker at the top of the Google Cloud console",
-    )
-}
-
-pub(super) fn project_number(text: &str) -> Result<landfall_model::connection::ProjectNumber> {
-    malformed(
-        "project_number",
-        "the project number",
-        text,
-        "copy it from the last line that the setup printed, or from the project's dashboard",
-    )
-}
-
-pub(super) fn guid(
-    field: &'static str,
-    text: Option<&str>,
-) -> Result<landfall_model::connection::Guid> {
-    let (what, next_step) = match field {
-        "tenant_id" => (
-            "the tenant id",
-            "copy it from Microsoft Entra ID → Overview in the Azure portal",
-        ),
-        "subscription_id" => (
-            "the subscription id",
-            "copy it from Subscriptions in the Azure portal",
-        ),
-        _ => (
-            "the client id",
-            "copy it from the last lines that the setup printed, or from the app registration",
-        ),
-    };
-    malformed(field, what, text.unwrap_or_default(), next_step)
 }

@@ -26,7 +26,47 @@ fn of_a_project() -> Vec<Row> {
     let printed = "the last line that the setup printed";
     let project = |text: &str| json!({ "project_id": text });
     let number = |text: &str| json!({ "project_number": text });
+    let parent = |text: &str| json!({ "parent": text });
+    let ancestors = "get-ancestors";
     vec![
+        (parent("folders/123"), 422, ACCOUNT, "parent", ancestors),
+        (parent("456"), 422, ACCOUNT, "parent", ancestors),
+        (parent(""), 422, ACCOUNT, "parent", ancestors),
+        (
+            json!({ "method": "service-account-key", "parent": "organizations/456" }),
+            400,
+            "request-malformed",
+            "parent",
+            "workload-identity",
+        ),
+        (
+            parent("organizations/example.com"),
+            422,
+            ACCOUNT,
+            "parent",
+            ancestors,
+        ),
+        (
+            parent("organizations/456/folders/$(touch /tmp/x)"),
+            422,
+            ACCOUNT,
+            "parent",
+            ancestors,
+        ),
+        (
+            json!({ "management_group": "landing-zones" }),
+            400,
+            "request-malformed",
+            "management_group",
+            "set 'cloud' to 'azure'",
+        ),
+        (
+            json!({ "breadth": "broad" }),
+            400,
+            "request-malformed",
+            "breadth",
+            "set 'cloud' to 'azure'",
+        ),
         (
             json!({ "project_id": null }),
             422,
@@ -107,7 +147,38 @@ fn of_a_subscription() -> Vec<Row> {
     let tenant = |text: &str| json!({ "tenant_id": text });
     let subscription = |text: &str| json!({ "subscription_id": text });
     let client = |text: &str| json!({ "client_id": text });
+    let group = |text: &str| json!({ "management_group": text });
+    let the_id = "Management groups in the Azure portal";
     vec![
+        (group(""), 422, ACCOUNT, "management_group", the_id),
+        (
+            group("Landing Zones"),
+            422,
+            ACCOUNT,
+            "management_group",
+            the_id,
+        ),
+        (
+            group("'; touch /tmp/x; '"),
+            422,
+            ACCOUNT,
+            "management_group",
+            the_id,
+        ),
+        (
+            json!({ "breadth": "wide" }),
+            400,
+            "request-malformed",
+            "breadth",
+            "use 'narrow'",
+        ),
+        (
+            json!({ "parent": "organizations/456" }),
+            400,
+            "request-malformed",
+            "parent",
+            "set 'cloud' to 'gcp'",
+        ),
         (
             json!({ "tenant_id": null }),
             422,

@@ -10,6 +10,13 @@ pub struct Args {
     /// The subscription's id
     #[arg(long)]
     pub subscription: String,
+    /// The id of a management group above the subscription, to grant all of it
+    #[arg(long, value_name = "ID")]
+    pub management_group: Option<String>,
+    /// Make the broad role that other products ask for. It can delete: one key
+    /// is then enough to destroy
+    #[arg(long)]
+    pub broad_role: bool,
     /// workload-identity: an application in the tenant trusts tokens that this
     /// server signs, and no secret exists anywhere. admin-consent: an
     /// administrator approves this server's application on Microsoft's page.
@@ -44,6 +51,12 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
         "tenant_id": args.tenant,
         "subscription_id": args.subscription,
     });
+    if let Some(group) = args.management_group {
+        body["management_group"] = group.into();
+    }
+    if args.broad_role {
+        body["breadth"] = "broad".into();
+    }
     if let Some(path) = &args.client_secret_file {
         body["client_secret"] = secret::read_line(path, "the client secret")?.into();
     }

@@ -30,6 +30,10 @@ pub struct Args {
     /// be said later
     #[arg(long)]
     pub project_number: Option<String>,
+    /// What to grant besides the project, which is below it:
+    /// organizations/456 or organizations/456/folders/123
+    #[arg(long, value_name = "PARENT", conflicts_with = "key_file")]
+    pub parent: Option<String>,
     /// service-account-key: the JSON key file, or - for standard input
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<String>,
@@ -55,6 +59,9 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
     };
     let name = format!("gcp-{project}");
     body["project_id"] = project.into();
+    if let Some(parent) = args.parent {
+        body["parent"] = parent.into();
+    }
     let mut told_later = None;
     match args.project_number {
         Some(number) => body["project_number"] = number.into(),
