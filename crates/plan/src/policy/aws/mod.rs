@@ -101,7 +101,7 @@ pub fn required_actions<'t>(
                     type_name: type_name.to_owned(),
                 }
             })?;
-        required.extend(actions.into_iter().map(str::to_owned));
+        required.extend(actions.iter().map(|action| (*action).to_owned()));
     }
     Ok(required)
 }

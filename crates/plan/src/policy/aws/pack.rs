@@ -23,13 +23,23 @@ pub(super) fn size(value: &serde_json::Value) -> usize {
         .count()
 }
 
-fn size_of(statements: &[Statement]) -> usize {
-    size(&document(statements))
+fn size_of(statement: &Statement) -> usize {
+    size(&statement.to_json())
+}
+
+/// Of a document, from the sizes of its statements: each is measured once, a
+/// grant has hundreds, and grants are derived anew at every verification.
+fn joined(sizes: impl Iterator<Item = usize>) -> usize {
+    // The comma is in front of all statements but the first.
+    let statements = sizes.map(|size| size + 1).sum::<usize>().saturating_sub(1);
+    size(&document(&[])) + statements
 }
 
 struct Document {
     purposes: Vec<String>,
     statements: Vec<Statement>,
+    /// Of the statements.
+    sizes: Vec<usize>,
 }
 
 /// Packs in order: a section begins a new document only when it does not fit
@@ -43,18 +53,18 @@ pub(super) fn pack(
     let mut documents: Vec<Document> = Vec::new();
     for section in sections {
         let mut begins = true;
-        let whole_fits_alone = size_of(&section.statements) <= MANAGED_POLICY;
-        for statement in split(section.statements.clone())? {
+        let whole: Vec<usize> = section.statements.iter().map(size_of).collect();
+        let whole_fits_alone = joined(whole.iter().copied()) <= MANAGED_POLICY;
+        for statement in split(section.statements)? {
+            let size = [size_of(&statement)];
             let last = documents.last_mut().filter(|last| {
                 // The whole section goes on together or begins a document.
                 let addition = if begins && whole_fits_alone {
-                    section.statements.as_slice()
+                    whole.as_slice()
                 } else {
-                    std::slice::from_ref(&statement)
+                    &size
                 };
-                let joined: Vec<Statement> =
-                    last.statements.iter().chain(addition).cloned().collect();
-                size_of(&joined) <= MANAGED_POLICY
+                joined(last.sizes.iter().chain(addition).copied()) <= MANAGED_POLICY
             });
             match last {
                 Some(last) => {
@@ -62,10 +72,12 @@ pub(super) fn pack(
                         last.purposes.push(section.purpose.clone());
                     }
                     last.statements.push(statement);
+                    last.sizes.extend(size);
                 }
                 None => documents.push(Document {
                     purposes: vec![section.purpose.clone()],
                     statements: vec![statement],
+                    sizes: size.to_vec(),
                 }),
             }
             begins = false;
@@ -113,7 +125,7 @@ fn split(statements: Vec<Statement>) -> Result<Vec<Statement>, PolicyError> {
 }
 
 fn halve(statement: Statement) -> Result<Vec<Statement>, PolicyError> {
-    let alone = size_of(std::slice::from_ref(&statement));
+    let alone = joined(std::iter::once(size_of(&statement)));
     // Two digits of room for the number that a part gets.
     if alone + 2 <= MANAGED_POLICY {
         return Ok(vec![statement]);
@@ -210,6 +222,21 @@ mod tests {
                     "{:?}", error
                 ),
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_size_of_a_document_is_the_sum_of_its_statements(
+            shape in prop::collection::vec((1usize..20, 1usize..60), 0..6)
+        ) {
+            let statements: Vec<Statement> = shape
+                .into_iter()
+                .enumerate()
+                .map(|(index, (actions, length))| statement(index, actions, length))
+                .collect();
+            let sizes = statements.iter().map(size_of);
+            prop_assert_eq!(joined(sizes), size(&document(&statements)));
         }
     }
 

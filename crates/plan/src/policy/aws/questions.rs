@@ -91,8 +91,8 @@ fn ask<'a>(
 ) {
     let overlay = tables::overlay();
     let scopes: Vec<&'a Scope> = scopes_of(action, identity)
-        .into_iter()
-        .filter_map(|index| overlay.scopes.get(index))
+        .iter()
+        .filter_map(|index| overlay.scopes.get(*index))
         .collect();
     for scope in scopes {
         let group = scope.group.as_deref().unwrap_or(group);

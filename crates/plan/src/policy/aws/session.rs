@@ -34,10 +34,10 @@ pub fn reaper_session_policy(
 
     let mut everywhere = BTreeSet::new();
     let mut on_target = BTreeSet::new();
-    for action in base.chain(needed) {
+    for action in base.chain(needed.iter().copied()) {
         let wide = scopes_of(action, Identity::Reaper)
             .into_iter()
-            .filter_map(|index| tables::overlay().scopes.get(index))
+            .filter_map(|index| tables::overlay().scopes.get(*index))
             .any(tables::Scope::is_wide);
         if wide {
             everywhere.insert(action.to_owned());

@@ -1,11 +1,17 @@
 //! Statements before they are packed into documents.
 
-use super::{place::Place, tables};
+use super::{
+    place::Place,
+    tables::{self, ByIdentity},
+};
 use crate::policy::aws::PolicyError;
 use landfall_model::grant::Identity;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Effect {
@@ -78,8 +84,8 @@ fn scoped(identity: Identity) -> Result<BTreeMap<usize, BTreeSet<&'static str>>,
     let typed = tables::handlers().types.keys().flat_map(|type_name| {
         tables::actions_of_type(type_name, identity)
             .unwrap_or_default()
-            .into_iter()
-            .map(move |action| (type_name.as_str(), action))
+            .iter()
+            .map(move |action| (type_name.as_str(), *action))
     });
     for (subject, action) in base.chain(typed) {
         let scopes = scopes_of(action, identity);
@@ -90,21 +96,32 @@ fn scoped(identity: Identity) -> Result<BTreeMap<usize, BTreeSet<&'static str>>,
             });
         }
         for index in scopes {
-            by_scope.entry(index).or_default().insert(action);
+            by_scope.entry(*index).or_default().insert(action);
         }
     }
     Ok(by_scope)
 }
 
 /// The positions of the scopes in which `identity` is allowed `action`.
-pub(super) fn scopes_of(action: &str, identity: Identity) -> Vec<usize> {
-    tables::overlay()
-        .scopes
-        .iter()
-        .enumerate()
-        .filter(|(_, scope)| scope.is_for(identity) && scope.has(action))
-        .map(|(index, _)| index)
-        .collect()
+pub(super) fn scopes_of(action: &str, identity: Identity) -> &'static [usize] {
+    static INDEX: LazyLock<ByIdentity<Vec<usize>>> = LazyLock::new(|| {
+        let mut index = ByIdentity::<Vec<usize>>::new();
+        for (position, scope) in tables::overlay().scopes.iter().enumerate() {
+            let identities = [Identity::Provisioner, Identity::Reaper];
+            for identity in identities.into_iter().filter(|one| scope.is_for(*one)) {
+                for action in &scope.actions {
+                    let actions = index.entry(identity).or_default();
+                    actions.entry(action.as_str()).or_default().push(position);
+                }
+            }
+        }
+        index
+    });
+    INDEX
+        .get(&identity)
+        .and_then(|actions| actions.get(action))
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 /// All that `identity` is allowed and denied, denials first: they are what a

@@ -4,7 +4,10 @@ use landfall_model::grant::Identity;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
+
+/// What was derived from the tables for each identity, by a name in them.
+pub(super) type ByIdentity<T> = BTreeMap<Identity, BTreeMap<&'static str, T>>;
 
 /// What a handler is called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -118,10 +121,6 @@ impl Scope {
         self.identities
             .as_ref()
             .is_none_or(|identities| identities.contains(&identity))
-    }
-
-    pub(super) fn has(&self, action: &str) -> bool {
-        self.actions.iter().any(|known| known == action)
     }
 
     pub(super) fn examples_of(&self, action: &str) -> &[String] {
@@ -268,8 +267,31 @@ table!(refusals, Refusals, "refusals.json");
 
 /// Every action that `identity` needs for a type, with what was dropped left
 /// out and what was added put in.
-pub(super) fn actions_of_type(type_name: &str, identity: Identity) -> Option<Vec<&'static str>> {
-    let listed = handlers().types.get(type_name)?;
+pub(super) fn actions_of_type(
+    type_name: &str,
+    identity: Identity,
+) -> Option<&'static [&'static str]> {
+    // Derived once: it depends on the tables alone, and grants are derived at
+    // every verification.
+    static DERIVED: LazyLock<ByIdentity<Vec<&str>>> = LazyLock::new(|| {
+        let of = |identity| {
+            let types = handlers().types.iter();
+            let derived = types.map(|(name, listed)| {
+                let actions = derive_actions(name, listed, identity);
+                (name.as_str(), actions)
+            });
+            (identity, derived.collect())
+        };
+        BTreeMap::from([of(Identity::Provisioner), of(Identity::Reaper)])
+    });
+    DERIVED.get(&identity)?.get(type_name).map(Vec::as_slice)
+}
+
+fn derive_actions(
+    type_name: &str,
+    listed: &'static BTreeMap<Phase, Vec<String>>,
+    identity: Identity,
+) -> Vec<&'static str> {
     let handled = listed
         .iter()
         .filter(|(phase, _)| phase.is_of(identity))
@@ -287,7 +309,7 @@ pub(super) fn actions_of_type(type_name: &str, identity: Identity) -> Option<Vec
     let mut actions: Vec<&str> = handled.chain(added).map(String::as_str).collect();
     actions.sort_unstable();
     actions.dedup();
-    Some(actions)
+    actions
 }
 
 /// What `identity` needs whatever it works on, with the group of each.
@@ -355,7 +377,11 @@ mod tests {
                 );
             }
             for action in scope.examples.keys() {
-                assert!(scope.has(action), "{}: {action} is not in it", scope.sid);
+                assert!(
+                    scope.actions.contains(action),
+                    "{}: {action} is not in it",
+                    scope.sid
+                );
             }
         }
     }
