@@ -89,6 +89,18 @@ impl New {
         self.methods.iter().any(|one| !one.is_keyless())
     }
 
+    /// The attributes of a field: what was refused is marked and has the focus,
+    /// else the first one has it.
+    fn mark(&self, field: &str, is_first: bool) -> &'static str {
+        match &self.problem {
+            Some(problem) if problem.violations.iter().any(|one| one.field == field) => {
+                r#" aria-invalid="true" autofocus"#
+            }
+            None if is_first => " autofocus",
+            _ => "",
+        }
+    }
+
     async fn show(
         shared: &Shared,
         signed_in: &SignedIn,

@@ -29,7 +29,7 @@ pub async fn walk(browser: &Browser, demo: &Demo) {
         for method in methods {
             choose(browser, demo, cloud, method).await;
             let with_secret = matches!(*method, "service-account-key" | "client-secret");
-            let fields = shown(browser, "[data-methods]").await;
+            let fields = shown(browser, "[data-methods~=service-account-key]").await;
             assert_eq!(fields, usize::from(with_secret), "{cloud} {method}");
             browser
                 .looks_right(&format!("connect-{cloud}-{method}"))
@@ -41,6 +41,8 @@ pub async fn walk(browser: &Browser, demo: &Demo) {
         let first = browser.find("input[name=method]:checked").await;
         assert_eq!(first.value().await.unwrap().as_deref(), Some(methods[0]));
     }
+    of_a_folder(browser, demo).await;
+    of_a_management_group(browser, demo).await;
     by_secret(browser, demo).await;
     by_key(browser, demo).await;
     by_consent(browser, demo).await;
@@ -62,6 +64,61 @@ async fn shown(browser: &Browser, css: &str) -> usize {
         "return [...document.querySelectorAll({css:?})].filter((one) => one.offsetParent).length"
     );
     browser.run(&script).await
+}
+
+/// What was typed for another method is not sent.
+async fn of_a_folder(browser: &Browser, demo: &Demo) {
+    choose(browser, demo, "gcp", "workload-identity").await;
+    browser.fill("#project_id", "acme-shop-prod").await;
+    browser.click("#above summary").await;
+    browser.fill("#parent", "folders/123").await;
+    browser.click("#connect").await;
+    let problem = browser.text(".notice.bad").await;
+    assert!(problem.contains("get-ancestors"), "{problem}");
+    // It is open, with what was typed.
+    let typed = browser.find("#parent").await.value().await.unwrap();
+    assert_eq!(typed.as_deref(), Some("folders/123"));
+    assert_eq!(shown(browser, "#parent").await, 1);
+    let focused = browser.run::<String>("return document.activeElement.id");
+    assert_eq!(focused.await, "parent");
+    browser.looks_right("refused-folder").await;
+    browser.click("input[value=service-account-key]").await;
+    assert_eq!(shown(browser, "#parent").await, 0);
+    browser.click("#connect").await;
+    let problem = browser.text(".notice.bad").await;
+    assert!(!problem.contains("folder"), "{problem}");
+
+    browser.click("input[value=workload-identity]").await;
+    browser.click("#above summary").await;
+    browser
+        .fill("#parent", "organizations/456/folders/123")
+        .await;
+    browser.click("#connect").await;
+    let lead = browser.text(".lead").await;
+    assert!(lead.contains("organizations/456/folders/123"), "{lead}");
+    browser.looks_right("waiting-for-folder").await;
+}
+
+async fn of_a_management_group(browser: &Browser, demo: &Demo) {
+    choose(browser, demo, "azure", "workload-identity").await;
+    browser.fill("#tenant_id", TENANT).await;
+    // Another one, so that no name is taken.
+    browser
+        .fill("#subscription_id", &SUBSCRIPTION.replace('2', "4"))
+        .await;
+    browser.click("#above summary").await;
+    browser.fill("#management_group", "Landing Zones").await;
+    browser.click("input[name=breadth]").await;
+    browser.click("#connect").await;
+    let problem = browser.text(".notice.bad").await;
+    assert!(problem.contains("copy the id"), "{problem}");
+    browser.looks_right("refused-management-group").await;
+    browser.fill("#management_group", "landing-zones").await;
+    browser.click("#connect").await;
+    let main = browser.text("main").await;
+    assert!(main.contains("landing-zones"), "{main}");
+    assert!(main.contains("broad, as it was chosen"), "{main}");
+    browser.looks_right("waiting-for-management-group").await;
 }
 
 async fn by_secret(browser: &Browser, demo: &Demo) {
