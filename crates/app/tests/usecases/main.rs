@@ -9,6 +9,7 @@ mod audited;
 mod connections;
 mod consent;
 mod detection;
+mod entered;
 mod environments;
 mod organizations;
 mod plans;

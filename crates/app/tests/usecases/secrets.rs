@@ -33,7 +33,7 @@ const DAY: i64 = 24 * 3600 * 1000;
 /// What outlives a process.
 pub(super) struct Stage {
     pub(super) store: Arc<dyn Store>,
-    clock: Arc<Swift>,
+    pub(super) clock: Arc<Swift>,
     pub(super) application: Arc<Application>,
 }
 
@@ -84,6 +84,7 @@ impl Stage {
         let connectors: Vec<Arc<dyn Connector>> = vec![
             connector(Method::ClientSecret),
             connector(Method::AdminConsent),
+            connector(Method::ServiceAccountKey),
         ];
         let app = App::new(Parts {
             store,
@@ -122,7 +123,7 @@ impl Process {
     }
 }
 
-fn by_secret(secret: &str) -> New {
+pub(super) fn by_secret(secret: &str) -> New {
     New {
         name: "azure".to_owned(),
         cloud: Some("azure".to_owned()),
@@ -136,7 +137,11 @@ fn by_secret(secret: &str) -> New {
 }
 
 async fn connected(process: &Process, tenant: &Tenant) -> Connection {
-    let created = connections::create(&process.app, &tenant.admin.actor, by_secret(CANARY))
+    connected_by(process, tenant, by_secret(CANARY)).await
+}
+
+pub(super) async fn connected_by(process: &Process, tenant: &Tenant, new: New) -> Connection {
+    let created = connections::create(&process.app, &tenant.admin.actor, new)
         .await
         .unwrap();
     eventually("connected", async || {
