@@ -1,13 +1,16 @@
 //! What a person enters in place of a secret that is in use.
 
-use super::secrets::{Process, Stage, by_secret, connected_by};
+use super::secrets::{Stage, by_secret, connected_by};
 use crate::common::{self, Tenant, eventually};
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
     rsa::{KeyPair, KeySize},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use landfall_app::connections::{self, New, Rotate};
+use landfall_app::{
+    App,
+    connections::{self, New, Rotate},
+};
 use landfall_model::{
     connection::{Connection, RotationStep},
     error::Result,
@@ -21,12 +24,12 @@ const OLD: &str = "old08Q~0123456789012345678901234567890";
 const NEW: &str = "new08Q~0123456789012345678901234567890";
 
 async fn enter(
-    process: &Process,
+    app: &App,
     tenant: &Tenant,
     connection: &Connection,
     new: Rotate,
 ) -> Result<Connection> {
-    connections::rotate(&process.app, &tenant.admin.actor, &connection.id, new).await
+    connections::rotate(app, &tenant.admin.actor, &connection.id, new).await
 }
 
 /// Every look that lets it in counts, and one that does not takes all of them
@@ -47,7 +50,9 @@ async fn a_new_secret_is_used_once_it_worked_three_times_in_a_row() {
         client_secret: Some(Plain::from(NEW.to_owned())),
         ..Rotate::default()
     };
-    enter(&process, &tenant, &connection, new).await.unwrap();
+    enter(&process.app, &tenant, &connection, new)
+        .await
+        .unwrap();
     eventually("it is used", async || {
         let shown = process.show(&tenant, &connection).await;
         shown.target.secret_key_id() == Some(&key)
@@ -99,12 +104,15 @@ async fn a_key_file_is_taken_while_another_one_is_tried() {
     let connection = connected_by(&process, &tenant, new).await;
     assert_eq!(connection.target.secret_key_id(), Some(&*"a".repeat(40)));
 
+    // Nobody tries anything meanwhile.
+    let app = process.app.clone();
+    process.stop().await;
     let entering = async |file: Plain| {
         let new = Rotate {
             service_account_key: Some(file),
             ..Rotate::default()
         };
-        enter(&process, &tenant, &connection, new).await
+        enter(&app, &tenant, &connection, new).await
     };
     // Nobody made the first one known.
     let (unknown, _) = key_file('b');
@@ -116,6 +124,7 @@ async fn a_key_file_is_taken_while_another_one_is_tried() {
     let (right, opens) = key_file('c');
     known('c', &opens);
     entering(right).await.unwrap();
+    let process = stage.start(Arc::default());
     eventually("the second one is used", async || {
         let shown = process.show(&tenant, &connection).await;
         shown.target.secret_key_id() == Some(&*"c".repeat(40))
