@@ -24,6 +24,17 @@ MORE = {
         "resourcemanager.projects.getIamPolicy", "resourcemanager.projects.list",
         "resourcemanager.projects.setIamPolicy",
     ],
+    "roles/iam.organizationRoleAdmin": [
+        "iam.roles.create", "iam.roles.delete", "iam.roles.get", "iam.roles.list",
+        "iam.roles.undelete", "iam.roles.update", "resourcemanager.organizations.get",
+        "resourcemanager.organizations.getIamPolicy", "resourcemanager.projects.get",
+        "resourcemanager.projects.getIamPolicy", "resourcemanager.projects.list",
+    ],
+    "roles/iam.organizationRoleViewer": [
+        "iam.roles.get", "iam.roles.list", "resourcemanager.organizations.get",
+        "resourcemanager.organizations.getIamPolicy", "resourcemanager.projects.get",
+        "resourcemanager.projects.getIamPolicy", "resourcemanager.projects.list",
+    ],
     "roles/iam.serviceAccountKeyAdmin": [
         "iam.serviceAccountKeys.create", "iam.serviceAccountKeys.delete",
         "iam.serviceAccountKeys.disable", "iam.serviceAccountKeys.enable",
@@ -39,6 +50,10 @@ MORE = {
         "resourcemanager.folders.update", "resourcemanager.projects.get",
         "resourcemanager.projects.getIamPolicy", "resourcemanager.projects.list",
         "resourcemanager.projects.setIamPolicy",
+    ],
+    "roles/resourcemanager.folderIamAdmin": [
+        "resourcemanager.folders.get", "resourcemanager.folders.getIamPolicy",
+        "resourcemanager.folders.setIamPolicy",
     ],
 }
 

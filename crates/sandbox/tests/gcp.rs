@@ -575,3 +575,49 @@ async fn the_operator_has_an_identity_that_makes_service_accounts() {
         .ok();
     assert!(made["privateKeyData"].is_string());
 }
+
+#[tokio::test]
+async fn a_deleted_project_stops_and_can_be_brought_back() {
+    let google = Google::plain().await;
+    let (place, other) = (google.place(1), google.place(2));
+    let path = format!("v3/projects/{}", place.id);
+    let call = async |token: &str, method: &str, path: &str| {
+        google
+            .call(token, method, MANAGER, path, Some(json!({})))
+            .await
+    };
+    let refused = call(&other.token, "DELETE", &path).await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    for (method, verb, state) in [
+        ("DELETE", "", "DELETE_REQUESTED"),
+        ("POST", ":undelete", "ACTIVE"),
+    ] {
+        let path_of = format!("{path}{verb}");
+        let started = call(&place.token, method, &path_of).await.ok();
+        assert!(started["name"].as_str().unwrap().starts_with("operations/"));
+        let shown = google.get(&place.token, MANAGER, &path).await.ok();
+        assert_eq!(shown["state"], state);
+        // Once is enough.
+        let again = call(&place.token, method, &path_of).await;
+        assert_eq!(again.code(), "FAILED_PRECONDITION");
+    }
+}
+
+#[tokio::test]
+async fn what_is_above_is_not_asked_below() {
+    let google = Google::plain().await;
+    let place = google.place(1);
+    let asked = json!(["resourcemanager.folders.setIamPolicy"]);
+    for (resource, status) in [
+        (format!("projects/{}", place.id), 400),
+        (place.organization.clone(), 200),
+    ] {
+        let path = format!("v3/{resource}:testIamPermissions");
+        let body = json!({ "permissions": asked });
+        let said = google.post(&place.token, MANAGER, &path, body).await;
+        assert_eq!(said.status, status, "{}", said.body);
+        if status == 200 {
+            assert_eq!(said.ok()["permissions"], asked);
+        }
+    }
+}

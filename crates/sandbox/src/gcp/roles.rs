@@ -20,13 +20,14 @@ struct Known {
 
 /// Permissions that no predefined role of the table has, and that the sandbox
 /// asks for.
-const MORE: [&str; 6] = [
+const MORE: [&str; 7] = [
     "iam.serviceAccountKeys.create",
     "iam.serviceAccountKeys.delete",
     "iam.serviceAccountKeys.get",
     "iam.serviceAccountKeys.list",
     "resourcemanager.organizations.setIamPolicy",
     "resourcemanager.projects.delete",
+    "resourcemanager.projects.undelete",
 ];
 
 fn known() -> &'static Known {

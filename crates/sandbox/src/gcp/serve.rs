@@ -270,8 +270,17 @@ fn on(call: &Call<'_, '_>, route: &Route, request: &Captured) -> Result<(), Refu
         return Ok(());
     };
     let api = format!("{}.googleapis.com", route.service);
-    let on = state
-        .find_project(&number)
+    let home = state.find_project(&number);
+    if home.is_some_and(|(_, project)| project.deleted) {
+        return Err(
+            Refusal::forbidden(format!("Project '{number}' has been deleted.")).info(
+                "CONSUMER_INVALID",
+                "googleapis.com",
+                json!({ "consumer": format!("projects/{number}"), "service": api }),
+            ),
+        );
+    }
+    let on = home
         .and_then(|(_, project)| project.services.get(&api))
         .is_some_and(|from| *from <= call.at.now);
     if on {

@@ -46,6 +46,9 @@ pub(crate) struct Project {
     pub id: String,
     pub number: String,
     pub role: AccountRole,
+    /// Deleted, and to be purged in thirty days.
+    #[serde(default)]
+    pub deleted: bool,
     /// `billingAccounts/…`
     pub billing: Option<String>,
     /// APIs that are on, with the time from which calls pass.
@@ -301,6 +304,7 @@ impl State {
             id: id.to_owned(),
             number: number.clone(),
             role,
+            deleted: false,
             billing: None,
             services: services.into(),
             accounts: BTreeMap::new(),

@@ -43,6 +43,18 @@ pub(super) const MANAGER: Methods = &[
         projects::get,
     ),
     (
+        "DELETE",
+        "v3/projects/{project}",
+        "cloudresourcemanager.projects.delete",
+        projects::delete,
+    ),
+    (
+        "POST",
+        "v3/projects/{project}:undelete",
+        "cloudresourcemanager.projects.undelete",
+        projects::undelete,
+    ),
+    (
         "POST",
         "v3/projects/{project}:getIamPolicy",
         "cloudresourcemanager.projects.getIamPolicy",

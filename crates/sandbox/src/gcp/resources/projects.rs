@@ -11,7 +11,7 @@ fn render(node: &Node, project: &Project) -> Value {
         "name": node.name,
         "projectId": project.id,
         "displayName": node.display_name,
-        "state": "ACTIVE",
+        "state": if project.deleted { "DELETE_REQUESTED" } else { "ACTIVE" },
         "createTime": node.created.iso8601_millis(),
         "updateTime": node.created.iso8601_millis(),
         "etag": format!("W/\"{}\"", node.policy.latest().etag()),
@@ -40,7 +40,14 @@ pub(super) fn search(call: &mut Call<'_, '_>) -> Answer {
             .all(|term| match term.split_once([':', '=']) {
                 Some(("id" | "projectId", id)) => project.id == id,
                 Some(("parent", parent)) => node.parent.as_deref() == Some(parent),
-                Some(("state", state)) => state == "ACTIVE",
+                Some(("state", state)) => {
+                    state
+                        == if project.deleted {
+                            "DELETE_REQUESTED"
+                        } else {
+                            "ACTIVE"
+                        }
+                }
                 _ => node.display_name.contains(term) || project.id.contains(term),
             })
     };
@@ -107,6 +114,39 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Answer {
         "ready": true,
     });
     Ok(call.operation("operations/cp.", Duration::from_secs(8), metadata, response))
+}
+
+/// Marks it: what is in it stops, and can be brought back for thirty days.
+pub(super) fn delete(call: &mut Call<'_, '_>) -> Answer {
+    mark(call, "resourcemanager.projects.delete", true)
+}
+
+pub(super) fn undelete(call: &mut Call<'_, '_>) -> Answer {
+    mark(call, "resourcemanager.projects.undelete", false)
+}
+
+fn mark(call: &mut Call<'_, '_>, permission: &str, deleted: bool) -> Answer {
+    let project = call.path_project(permission)?;
+    if project.deleted == deleted {
+        return Err(Refusal::precondition(
+            "The project is not in a state that allows this.",
+        ));
+    }
+    let number = project.number.clone();
+    call.project_mut(&number)?.deleted = deleted;
+    let (node, project) = call
+        .state()
+        .find_project(&number)
+        .ok_or_else(Refusal::internal)?;
+    let mut response = render(node, project);
+    response["@type"] = json!("type.googleapis.com/google.cloud.resourcemanager.v3.Project");
+    let prefix = if deleted { "dp" } else { "up" };
+    Ok(call.operation(
+        &format!("operations/{prefix}."),
+        Duration::from_secs(2),
+        json!({}),
+        response,
+    ))
 }
 
 /// The project, its folders, its organization. What the caller may not see is

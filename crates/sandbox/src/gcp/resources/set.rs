@@ -5,6 +5,7 @@ use crate::gcp::access;
 use crate::gcp::call::{Answer, Call};
 use crate::gcp::error::Refusal;
 use crate::gcp::policy::Policy;
+use serde_json::Value;
 
 /// `resourcemanager.projects.<verb>` for what the path names.
 fn permission(call: &Call<'_, '_>, verb: &str) -> String {
@@ -36,6 +37,21 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Answer {
 
 pub(super) fn test_permissions(call: &mut Call<'_, '_>) -> Answer {
     let name = named(call);
+    // Something of what is above cannot be asked below it.
+    let above: &[&str] = match name.split('/').next() {
+        Some("projects") => &["resourcemanager.folders.", "resourcemanager.organizations."],
+        Some("folders") => &["resourcemanager.organizations."],
+        _ => &[],
+    };
+    let asked = call.body["permissions"].as_array().into_iter().flatten();
+    if let Some(wrong) = asked
+        .filter_map(Value::as_str)
+        .find(|asked| above.iter().any(|prefix| asked.starts_with(prefix)))
+    {
+        return Err(Refusal::invalid(format!(
+            "Permission {wrong} is not valid for this resource."
+        )));
+    }
     let node = call.find_node(&name).map(|node| node.name.clone());
     test(call, |permission| {
         node.as_ref().is_some_and(|node| call.may(permission, node))
