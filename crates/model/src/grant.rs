@@ -9,8 +9,8 @@ pub use aws::{
 };
 pub use azure::{AzureGrant, AzurePermissionGroup, AzureProvider, AzureRole};
 pub use gcp::{
-    GcpAccount, GcpBinding, GcpCondition, GcpGrant, GcpIdentity, GcpPermissionGroup, GcpRole,
-    GcpTrust, version_mark, version_of,
+    GcpAccount, GcpBinding, GcpCondition, GcpGrant, GcpIdentity, GcpPermissionGroup, GcpPlace,
+    GcpRole, GcpTrust, version_mark, version_of,
 };
 
 use crate::{connection::Guid, digest::Digest};

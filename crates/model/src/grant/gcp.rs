@@ -1,7 +1,7 @@
 //! The grant on Google Cloud: service accounts with custom roles, and who may
 //! act as them.
 
-use crate::connection::{ProjectId, ProjectNumber};
+use crate::connection::{Parent, ProjectId, ProjectNumber};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -37,13 +37,51 @@ impl From<super::Identity> for GcpIdentity {
     }
 }
 
-/// A custom role of the project.
+/// Where in the hierarchy something is granted: in the project, or in the folder
+/// or organization above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GcpPlace<'a> {
+    Project(&'a ProjectId),
+    Parent(&'a Parent),
+}
+
+impl GcpPlace<'_> {
+    /// As Google's APIs name it: `projects/my-project-123`, `folders/123`,
+    /// `organizations/456`.
+    pub fn resource(self) -> String {
+        match self {
+            Self::Project(id) => format!("projects/{id}"),
+            Self::Parent(parent) => parent.resource(),
+        }
+    }
+
+    /// Where the custom roles are that can be bound here. A folder has none of
+    /// its own, and those of a project cannot be bound above it.
+    pub fn roles_in(self) -> String {
+        match self {
+            Self::Project(_) => self.resource(),
+            Self::Parent(parent) => parent.organization(),
+        }
+    }
+
+    /// What it is, in a word.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Project(_) => "project",
+            Self::Parent(parent) if parent.is_folder() => "folder",
+            Self::Parent(_) => "organization",
+        }
+    }
+}
+
+/// A custom role of the project, or of the organization above it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcpRole {
     pub identity: GcpIdentity,
-    /// Its id in the project.
+    /// Its id in the project or organization.
     pub id: String,
-    /// `projects/<project>/roles/<id>`, as policies name it.
+    /// `projects/<project>/roles/<id>` or `organizations/<number>/roles/<id>`,
+    /// as policies name it.
     pub name: String,
     pub title: String,
     /// Ends with the version of the grant, in the form that
@@ -77,7 +115,7 @@ pub struct GcpCondition {
     pub expression: String,
 }
 
-/// A role that an account of ours has in the project.
+/// A role that an account of ours has where the grant is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcpBinding {
     pub identity: GcpIdentity,
@@ -133,7 +171,7 @@ impl GcpTrust {
     }
 }
 
-/// Permissions of the project that are tested together, for one purpose.
+/// Permissions that are tested together, for one purpose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcpPermissionGroup {
     /// `network`, `database`, …
@@ -143,13 +181,21 @@ pub struct GcpPermissionGroup {
     pub permissions: BTreeSet<String>,
     /// Must it have all of them, or none?
     pub expect_allowed: bool,
+    /// They are asked of the folder or organization, not of the project.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub above: bool,
 }
 
 /// Everything that a grant on Google Cloud consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcpGrant {
     pub version: u32,
+    /// Where the service accounts are.
     pub project_id: ProjectId,
+    /// The folder or organization that the roles are bound on; `None`: on the
+    /// project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
     pub trust: GcpTrust,
     pub accounts: Vec<GcpAccount>,
     pub roles: Vec<GcpRole>,
@@ -164,6 +210,14 @@ pub struct GcpGrant {
 }
 
 impl GcpGrant {
+    /// Where the roles are bound.
+    pub const fn place(&self) -> GcpPlace<'_> {
+        match &self.parent {
+            Some(parent) => GcpPlace::Parent(parent),
+            None => GcpPlace::Project(&self.project_id),
+        }
+    }
+
     pub fn account(&self, identity: GcpIdentity) -> Option<&GcpAccount> {
         self.accounts
             .iter()

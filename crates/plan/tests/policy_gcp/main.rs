@@ -11,10 +11,15 @@ use landfall_plan::policy::{self, gcp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+mod above;
+
 const ISSUER: &str = "https://id.landfall.example/acme";
 
 /// Each version with the digest of its grant, oldest first.
 const VERSIONS: &str = include_str!("versions.txt");
+
+/// The same of the grants on a folder and an organization.
+const VERSIONS_ABOVE: &str = include_str!("versions_above.txt");
 
 /// Google's permissions as the sandbox knows them: read here, so that the two
 /// tables check each other.
@@ -359,14 +364,28 @@ fn a_method_trusts_its_own_kind_of_principal_only() {
 
 #[test]
 fn the_grant_changes_only_with_its_version() {
-    let grants = [
+    let on_project = [
         granted(&keyless(), &issuer()),
         granted(&by_key(), &ServerPrincipal::GivenKey),
         granted(&trusting(Some(OURS)), &ours()),
-    ]
-    .map(|grant| (grant.trust, grant.roles, grant.bindings, grant.accounts));
+    ];
+    is_last_of(VERSIONS, "versions.txt", &on_project);
+    let [folder, organization] = above::PARENTS;
+    let above = [
+        granted(&above::on(folder, keyless()), &issuer()),
+        granted(&above::on(organization, keyless()), &issuer()),
+        granted(&above::on(folder, trusting(Some(OURS))), &ours()),
+    ];
+    is_last_of(VERSIONS_ABOVE, "versions_above.txt", &above);
+}
+
+fn is_last_of(versions: &str, file: &str, grants: &[GcpGrant]) {
+    let grants: Vec<_> = grants
+        .iter()
+        .map(|grant| (&grant.trust, &grant.roles, &grant.bindings, &grant.accounts))
+        .collect();
     let current = Digest::of_json(&grants).unwrap();
-    let last = VERSIONS
+    let last = versions
         .lines()
         .rfind(|line| !line.starts_with('#'))
         .unwrap_or_default();
@@ -374,6 +393,18 @@ fn the_grant_changes_only_with_its_version() {
         last,
         format!("{} {current}", gcp::GRANT_VERSION),
         "the grant changed: raise GRANT_VERSION in src/policy/gcp/mod.rs, and add the line to \
-         tests/policy_gcp/versions.txt. A line of a released version never changes."
+         tests/policy_gcp/{file}. A line of a released version never changes."
     );
+}
+
+/// Of a grant on a project, nothing says that there could be another one.
+#[test]
+fn a_grant_on_a_project_says_nothing_of_what_is_above() {
+    let grant = granted(&keyless(), &issuer());
+    let text = serde_json::to_string(&grant).unwrap();
+    for word in ["\"above\"", "\"parent\"", "folders", "organizations"] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+    let read: GcpGrant = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, grant);
 }

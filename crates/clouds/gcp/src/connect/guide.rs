@@ -7,7 +7,7 @@ mod script;
 
 use crate::{config::GcpConfig, door::federation::provider};
 use landfall_model::{
-    connection::{GcpAccess, GcpConnection, ProjectId},
+    connection::{GcpAccess, GcpConnection, Parent, ProjectId},
     driver::Failure,
     grant::{Fact, GcpGrant, GcpIdentity, GcpTrust, GrantGuide, GrantSpec, How, Way},
 };
@@ -43,11 +43,13 @@ pub(super) fn write(
     };
     let ways = match connection.access() {
         GcpAccess::WorkloadIdentity { .. } => ways(
+            grant.parent.as_ref(),
             script::for_a_pool(&context),
             opentofu::module(&context),
             console::for_a_pool(&context),
         ),
         GcpAccess::Impersonation { .. } => ways(
+            grant.parent.as_ref(),
             script::for_an_account(&context),
             opentofu::module(&context),
             console::for_an_account(&context),
@@ -99,6 +101,7 @@ const FIRST: [&str; 2] = [
 
 fn by_key(config: &GcpConfig, key: &Key<'_>) -> Vec<Way> {
     ways(
+        None,
         script::for_a_key(key),
         opentofu::for_a_key(key),
         console::for_a_key(config, key),
@@ -106,19 +109,22 @@ fn by_key(config: &GcpConfig, key: &Key<'_>) -> Vec<Way> {
 }
 
 /// The recommended one first.
-fn ways(script: String, module: String, steps: Vec<String>) -> Vec<Way> {
+fn ways(parent: Option<&Parent>, script: String, module: String, steps: Vec<String>) -> Vec<Way> {
     let way = |id: &str, title: &str, about: &str, how: How| Way {
         id: id.to_owned(),
         title: title.to_owned(),
         about: about.to_owned(),
         how,
     };
+    let who = who(parent);
     vec![
         way(
             "script",
             "With one command in Cloud Shell",
-            "Open Cloud Shell as an owner of the project, read the script, and run it. Running it \
-             again repairs what is there.",
+            &format!(
+                "Open Cloud Shell as {who}, read the script, and run it. Running it again repairs \
+                 what is there."
+            ),
             How::Commands { commands: script },
         ),
         way(
@@ -137,6 +143,22 @@ fn ways(script: String, module: String, steps: Vec<String>) -> Vec<Way> {
     ]
 }
 
+/// Who can make the grant.
+fn who(parent: Option<&Parent>) -> String {
+    match parent {
+        None => "an owner of the project".to_owned(),
+        Some(parent) => format!(
+            "an owner of the project who is also Organization Role Administrator of {} and {}",
+            parent.organization(),
+            if parent.is_folder() {
+                format!("Folder IAM Admin of {}", parent.resource())
+            } else {
+                "Organization Administrator".to_owned()
+            }
+        ),
+    }
+}
+
 fn facts(connection: GcpConnection<'_>, grant: &GcpGrant) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut fact = |id: &str, label: &str, value: &str| {
@@ -147,6 +169,14 @@ fn facts(connection: GcpConnection<'_>, grant: &GcpGrant) -> Vec<Fact> {
         });
     };
     fact("project-id", "Project", grant.project_id.as_str());
+    if let Some(parent) = &grant.parent {
+        let label = if parent.is_folder() {
+            "Folder that is granted"
+        } else {
+            "Organization that is granted"
+        };
+        fact("parent", label, &parent.to_string());
+    }
     match &grant.trust {
         GcpTrust::Federation {
             pool_id,

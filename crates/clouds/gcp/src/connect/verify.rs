@@ -130,9 +130,7 @@ pub(super) async fn run(
     rest.push(quotas::check(&run, &sessions).boxed());
     rest.push(policies::check(&run, &sessions).boxed());
     let (rest, about) = futures::join!(few_at_once(rest), grant::check(&run, &sessions));
-    too_broad |= rest.iter().any(|check| {
-        check.id == "gcp.refused.provisioner-no-widening" && check.outcome == Outcome::Fail
-    });
+    too_broad |= rest.iter().any(one_key);
     checks.extend(rest);
     checks.extend(about.checks);
     Verification {
@@ -204,6 +202,19 @@ fn impossible(recorder: &Recorder<'_>, failure: &Failure) -> Verification {
         grant_digest: None,
         ..Verification::default()
     }
+}
+
+/// Whether a check has found that the provisioner needs nobody else to destroy:
+/// it may itself, or may give itself the right, or the bootstrap may.
+fn one_key(check: &Check) -> bool {
+    const ENOUGH: [&str; 5] = [
+        "gcp.refused.provisioner-no-destruction",
+        "gcp.refused.provisioner-no-widening",
+        "gcp.refused.provisioner-no-parent",
+        "gcp.refused.bootstrap-no-widening",
+        "gcp.refused.bootstrap-no-parent",
+    ];
+    check.outcome == Outcome::Fail && ENOUGH.contains(&check.id.as_str())
 }
 
 /// True for outcomes upon which other checks may stand.

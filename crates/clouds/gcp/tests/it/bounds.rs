@@ -44,7 +44,7 @@ async fn exchange(scene: &Scene, subject: &str, connection: &Connection) -> Valu
 
 /// A token of one of the accounts, got without the connector: the owner of the
 /// project lets themselves in.
-async fn token(scene: &Scene, grant: &GcpGrant, identity: GcpIdentity) -> String {
+pub(crate) async fn token(scene: &Scene, grant: &GcpGrant, identity: GcpIdentity) -> String {
     let customer = &scene.customer;
     let number = customer.number.parse().unwrap();
     let members = [
@@ -60,32 +60,33 @@ async fn token(scene: &Scene, grant: &GcpGrant, identity: GcpIdentity) -> String
 
 const WAYS: [Way; 3] = [Way::Federation(IssuerKeys::Fetched), Way::Key, Way::Account];
 
-/// Tries to give `member` a role, read-modify-write, as whoever has the token.
 async fn try_bind(scene: &Scene, token: &str, role: &str, member: &str) -> u16 {
+    let project = format!("projects/{}", scene.customer.project);
+    try_bind_on(scene, token, &project, role, member).await
+}
+
+/// Tries to give `member` a role, read-modify-write, as whoever has the token.
+pub(crate) async fn try_bind_on(
+    scene: &Scene,
+    token: &str,
+    on: &str,
+    role: &str,
+    member: &str,
+) -> u16 {
+    const MANAGER: &str = "cloudresourcemanager";
     let customer = &scene.customer;
-    let path = format!("v3/projects/{}:getIamPolicy", customer.project);
+    let path = format!("v3/{on}:getIamPolicy");
     // Read as the owner: reading is not the question here.
     let asked = json!({ "options": { "requestedPolicyVersion": 3 } });
-    let mut policy = customer
-        .post("cloudresourcemanager", &path, asked)
-        .await
-        .ok();
+    let mut policy = customer.post(MANAGER, &path, asked).await.ok();
     policy["version"] = json!(3);
-    policy["bindings"]
-        .as_array_mut()
-        .unwrap()
-        .push(json!({ "role": role, "members": [member] }));
-    let path = format!("v3/projects/{}:setIamPolicy", customer.project);
-    customer
-        .call(
-            token,
-            "POST",
-            "cloudresourcemanager",
-            &path,
-            json!({ "policy": policy }),
-        )
-        .await
-        .status
+    let mut bindings = policy["bindings"].as_array().cloned().unwrap_or_default();
+    bindings.push(json!({ "role": role, "members": [member] }));
+    policy["bindings"] = json!(bindings);
+    let path = format!("v3/{on}:setIamPolicy");
+    let body = json!({ "policy": policy });
+    let said = customer.call(token, "POST", MANAGER, &path, body).await;
+    said.status
 }
 
 fn reaper(grant: &GcpGrant) -> String {

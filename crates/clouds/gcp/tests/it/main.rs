@@ -1,5 +1,6 @@
 //! The connector on the sandbox, over real HTTP.
 
+mod above;
 mod account;
 mod bounds;
 mod key;

@@ -1,7 +1,7 @@
 //! The script of the guide, run by a shell with a stand-in for gcloud that
 //! makes the REST calls of gcloud.
 
-use crate::support::{Scene, check, gcp, ways::Way, worse};
+use crate::support::{Above, Scene, check, gcp, ways::Way, worse};
 use landfall_gcp::{GcpConfig, IssuerKeys, key_setup};
 use landfall_model::{
     Clock as _,
@@ -22,14 +22,14 @@ use std::{
 };
 
 /// Operations of APIs take twenty simulated seconds.
-fn fast() -> Config {
+pub(crate) fn fast() -> Config {
     Config {
         speed: 600.0,
         ..Config::default()
     }
 }
 
-async fn script(scene: &Scene, connection: &Connection, spec: &GrantSpec) -> String {
+pub(crate) async fn script(scene: &Scene, connection: &Connection, spec: &GrantSpec) -> String {
     let principal = scene.connector.principal().await.unwrap();
     let guide = scene
         .connector
@@ -38,7 +38,7 @@ async fn script(scene: &Scene, connection: &Connection, spec: &GrantSpec) -> Str
     guide.commands("script").unwrap().to_owned()
 }
 
-async fn shell(scene: &Scene, script: String, log: &Path) -> Output {
+pub(crate) async fn shell(scene: &Scene, script: String, log: &Path) -> Output {
     let bin = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bin");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("sh");
@@ -56,7 +56,7 @@ async fn shell(scene: &Scene, script: String, log: &Path) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -201,6 +201,16 @@ async fn shellcheck_finds_nothing() {
         let connection = scene.pending().await;
         let spec = scene.spec(&connection).await;
         assert_clean(&script(&scene, &connection, &spec).await);
+        if way == Way::Key {
+            // Nothing above a project is granted by a key.
+            continue;
+        }
+        for above in [Above::Folder, Above::Organization] {
+            let scene = Scene::above(way, above, Config::default()).await;
+            let connection = scene.pending().await;
+            let spec = scene.spec(&connection).await;
+            assert_clean(&script(&scene, &connection, &spec).await);
+        }
     }
     for project in [None, Some("my-project-123".parse().unwrap())] {
         assert_clean(&key_script(project.as_ref()));

@@ -7,19 +7,26 @@
 //! binds everything but the provisioner's role, and the bootstrap may bind that
 //! one role only. By a key, the account whose key it is makes all of it, once,
 //! and keeps nothing but the right to act as the three.
+//!
+//! On a folder or an organization, the script binds the provisioner's role too:
+//! a bootstrap that could set a policy there would stand above everything below
+//! it, so no account of ours can give anybody anything. A key's account
+//! administers one project, so by a key there is no such grant.
 
 mod tables;
 
 use landfall_model::{
     connection::{GcpAccess, GcpConnection},
     grant::{
-        GcpAccount, GcpBinding, GcpCondition, GcpGrant, GcpIdentity, GcpPermissionGroup, GcpRole,
-        GcpTrust, ServerPrincipal, version_mark,
+        GcpAccount, GcpBinding, GcpCondition, GcpGrant, GcpIdentity, GcpPermissionGroup, GcpPlace,
+        GcpRole, GcpTrust, ServerPrincipal, version_mark,
     },
 };
+use tables::{Group, Refused};
 
 /// Counts up with every change of the grant's meaning. It is the end of the
-/// custom roles' descriptions.
+/// custom roles' descriptions and, where these may be out of our sight, of the
+/// service accounts'.
 pub const GRANT_VERSION: u32 = 2;
 
 /// Lets a federated principal act as a service account.
@@ -30,6 +37,8 @@ pub const TOKEN_CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 
 /// Lets the bootstrap set the project's policy, within a condition.
 pub const PROJECT_IAM_ADMIN: &str = "roles/resourcemanager.projectIamAdmin";
+
+const SET_POLICY: &str = "resourcemanager.projects.setIamPolicy";
 
 /// Why a grant on Google Cloud cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +53,15 @@ pub enum PolicyError {
     Issuer { url: String, reason: &'static str },
     #[error("'{email}' is not the address of a service account")]
     ServiceAccount { email: String },
+    /// What the method starts from cannot make anything there.
+    #[error(
+        "a connection by {method} cannot be granted on {parent}: its account may administer one \
+         project, and nothing above it"
+    )]
+    Parent {
+        method: &'static str,
+        parent: String,
+    },
 }
 
 /// Everything that the customer of `connection` grants to the server
@@ -53,11 +71,15 @@ pub fn grant(
     principal: &ServerPrincipal,
 ) -> Result<GcpGrant, PolicyError> {
     let trust = trust(connection, principal)?;
+    let place = place(connection)?;
     let identities: Vec<GcpIdentity> = GcpIdentity::ALL
         .into_iter()
         .filter(|identity| *identity != GcpIdentity::Reaper || connection.with_reaper)
         .collect();
-    let roles: Vec<GcpRole> = identities.iter().map(|i| role(connection, *i)).collect();
+    let roles: Vec<GcpRole> = identities
+        .iter()
+        .map(|i| role(connection, place, *i))
+        .collect();
     let apis = &tables::table().apis;
     let first = full(&apis.first);
     let entry = full(&apis.entry);
@@ -73,15 +95,33 @@ pub fn grant(
     Ok(GcpGrant {
         version: GRANT_VERSION,
         project_id: connection.project_id().clone(),
+        parent: connection.parent().cloned(),
         trust,
-        accounts: identities.iter().map(|i| account(connection, *i)).collect(),
-        bindings: bindings(connection, &roles),
-        permissions: permissions(&identities),
+        accounts: identities
+            .iter()
+            .map(|i| account(connection, place, *i))
+            .collect(),
+        bindings: bindings(connection, place, &roles),
+        permissions: permissions(place, &identities),
         roles,
         bootstrap_apis,
         free_apis,
         billed_apis: full(&apis.billed),
     })
+}
+
+/// Where the roles are bound.
+fn place(connection: GcpConnection<'_>) -> Result<GcpPlace<'_>, PolicyError> {
+    match (connection.parent(), connection.access()) {
+        (None, _) => Ok(GcpPlace::Project(connection.project_id())),
+        (Some(parent), GcpAccess::ServiceAccountKey { .. }) => Err(PolicyError::Parent {
+            method: connection.method().as_str(),
+            parent: parent.to_string(),
+        }),
+        (Some(parent), GcpAccess::WorkloadIdentity { .. } | GcpAccess::Impersonation { .. }) => {
+            Ok(GcpPlace::Parent(parent))
+        }
+    }
 }
 
 fn full(apis: &[String]) -> Vec<String> {
@@ -174,29 +214,41 @@ fn address(email: &str) -> Result<String, PolicyError> {
     }
 }
 
-fn account(connection: GcpConnection<'_>, identity: GcpIdentity) -> GcpAccount {
+fn account(
+    connection: GcpConnection<'_>,
+    place: GcpPlace<'_>,
+    identity: GcpIdentity,
+) -> GcpAccount {
     let name = identity.as_str();
+    let does = match (identity, place) {
+        (GcpIdentity::Bootstrap, GcpPlace::Project(_)) => {
+            "Switches APIs on and binds the provisioner's role, and can bind no other."
+        }
+        (GcpIdentity::Bootstrap, GcpPlace::Parent(_)) => {
+            "Switches APIs on and reads the grant; can bind nothing."
+        }
+        (GcpIdentity::Provisioner, _) => "Makes and changes; cannot delete what holds data.",
+        (GcpIdentity::Reaper, _) => "Deletes what a person approved; used for minutes.",
+    };
     GcpAccount {
         identity,
         id: connection.service_account_id(name),
         email: connection.service_account_email(name),
         display_name: format!("Landfall {name}"),
-        description: match identity {
-            GcpIdentity::Bootstrap => {
-                "Switches APIs on and binds the provisioner's role, and can bind no other."
-            }
-            GcpIdentity::Provisioner => "Makes and changes; cannot delete what holds data.",
-            GcpIdentity::Reaper => "Deletes what a person approved; used for minutes.",
-        }
-        .to_owned(),
+        description: match place {
+            GcpPlace::Project(_) => does.to_owned(),
+            // Who is granted a folder alone cannot read the organization's
+            // roles, and so not their versions.
+            GcpPlace::Parent(_) => format!("{does} {}", version_mark(GRANT_VERSION)),
+        },
     }
 }
 
-fn role(connection: GcpConnection<'_>, identity: GcpIdentity) -> GcpRole {
+fn role(connection: GcpConnection<'_>, place: GcpPlace<'_>, identity: GcpIdentity) -> GcpRole {
     let id = connection.custom_role_id(identity.as_str());
     GcpRole {
         identity,
-        name: format!("projects/{}/roles/{id}", connection.project_id()),
+        name: format!("{}/roles/{id}", place.roles_in()),
         id,
         title: format!("Landfall {}", identity.as_str()),
         description: format!(
@@ -208,23 +260,29 @@ fn role(connection: GcpConnection<'_>, identity: GcpIdentity) -> GcpRole {
             },
             version_mark(GRANT_VERSION)
         ),
-        permissions: tables::permissions_of(identity),
+        permissions: tables::permissions_of(identity, place),
     }
 }
 
-fn bindings(connection: GcpConnection<'_>, roles: &[GcpRole]) -> Vec<GcpBinding> {
+fn bindings(
+    connection: GcpConnection<'_>,
+    place: GcpPlace<'_>,
+    roles: &[GcpRole],
+) -> Vec<GcpBinding> {
+    let in_project = matches!(place, GcpPlace::Project(_));
     let mut bindings: Vec<GcpBinding> = roles
         .iter()
         .map(|role| GcpBinding {
             identity: role.identity,
             role: role.name.clone(),
             condition: None,
-            by_bootstrap: role.identity == GcpIdentity::Provisioner,
+            by_bootstrap: in_project && role.identity == GcpIdentity::Provisioner,
         })
         .collect();
     let provisioner = roles
         .iter()
-        .find(|role| role.identity == GcpIdentity::Provisioner);
+        .find(|role| role.identity == GcpIdentity::Provisioner)
+        .filter(|_| in_project);
     if let Some(provisioner) = provisioner {
         bindings.push(GcpBinding {
             identity: GcpIdentity::Bootstrap,
@@ -244,16 +302,39 @@ fn bindings(connection: GcpConnection<'_>, roles: &[GcpRole]) -> Vec<GcpBinding>
     bindings
 }
 
-fn permissions(identities: &[GcpIdentity]) -> Vec<GcpPermissionGroup> {
+fn permissions(place: GcpPlace<'_>, identities: &[GcpIdentity]) -> Vec<GcpPermissionGroup> {
     let table = tables::table();
-    let allowed = table.groups.iter().map(|group| GcpPermissionGroup {
+    let mut groups: Vec<GcpPermissionGroup> = groups(&table.groups, &table.refused).collect();
+    if let Some(above) = table.above(place) {
+        for group in &mut groups {
+            // Without its condition, there is no policy that it may set.
+            if group.id == "bootstrap-no-widening" {
+                group.permissions.insert(SET_POLICY.to_owned());
+            }
+        }
+        let asked_there = |group| GcpPermissionGroup {
+            above: true,
+            ..group
+        };
+        groups.extend(self::groups(&above.groups, &above.refused).map(asked_there));
+    }
+    groups.retain(|group| identities.contains(&group.identity));
+    groups
+}
+
+fn groups<'t>(
+    allowed: &'t [Group],
+    refused: &'t [Refused],
+) -> impl Iterator<Item = GcpPermissionGroup> + 't {
+    let allowed = allowed.iter().map(|group| GcpPermissionGroup {
         id: group.id.clone(),
         title: group.title.clone(),
         identity: group.identity,
         permissions: group.permissions(),
         expect_allowed: true,
+        above: false,
     });
-    let refused = table.refused.iter().flat_map(|refused| {
+    let refused = refused.iter().flat_map(|refused| {
         refused
             .identities
             .iter()
@@ -263,10 +344,8 @@ fn permissions(identities: &[GcpIdentity]) -> Vec<GcpPermissionGroup> {
                 identity: *identity,
                 permissions: refused.permissions(),
                 expect_allowed: false,
+                above: false,
             })
     });
-    allowed
-        .chain(refused)
-        .filter(|group| identities.contains(&group.identity))
-        .collect()
+    allowed.chain(refused)
 }

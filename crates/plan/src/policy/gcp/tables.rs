@@ -1,6 +1,6 @@
 //! The table, as it is written down.
 
-use landfall_model::grant::GcpIdentity;
+use landfall_model::grant::{GcpIdentity, GcpPlace};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -15,7 +15,17 @@ pub(super) struct Table {
     _about: String,
     pub(super) groups: Vec<Group>,
     pub(super) refused: Vec<Refused>,
+    folder: Above,
+    organization: Above,
     pub(super) apis: Apis,
+}
+
+/// What is added where the grant is made above the project, and asked there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Above {
+    pub(super) groups: Vec<Group>,
+    pub(super) refused: Vec<Refused>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +61,16 @@ pub(super) struct Apis {
     pub(super) billed: Vec<String>,
 }
 
+impl Table {
+    pub(super) const fn above(&self, place: GcpPlace<'_>) -> Option<&Above> {
+        match place {
+            GcpPlace::Project(_) => None,
+            GcpPlace::Parent(parent) if parent.is_folder() => Some(&self.folder),
+            GcpPlace::Parent(_) => Some(&self.organization),
+        }
+    }
+}
+
 impl Group {
     pub(super) fn permissions(&self) -> BTreeSet<String> {
         expand(&self.permissions)
@@ -83,10 +103,17 @@ pub(super) fn table() -> &'static Table {
 }
 
 /// Everything that an account's custom role has.
-pub(super) fn permissions_of(identity: GcpIdentity) -> BTreeSet<String> {
-    table()
+pub(super) fn permissions_of(identity: GcpIdentity, place: GcpPlace<'_>) -> BTreeSet<String> {
+    let table = table();
+    table
         .groups
         .iter()
+        .chain(
+            table
+                .above(place)
+                .into_iter()
+                .flat_map(|above| &above.groups),
+        )
         .filter(|group| group.identity == identity)
         .flat_map(Group::permissions)
         .collect()

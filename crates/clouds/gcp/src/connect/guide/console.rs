@@ -3,8 +3,8 @@
 use super::{Context, script::Key};
 use crate::config::GcpConfig;
 use landfall_model::{
-    connection::GcpAccess,
-    grant::{GcpBinding, GcpIdentity, GcpTrust},
+    connection::{GcpAccess, Parent},
+    grant::{GcpBinding, GcpIdentity, GcpPlace, GcpRole, GcpTrust},
 };
 
 pub(super) fn for_a_pool(context: &Context<'_>) -> Vec<String> {
@@ -94,20 +94,22 @@ pub(super) fn for_a_key(config: &GcpConfig, key: &Key<'_>) -> Vec<String> {
 
 /// Roles and accounts, and who is let in.
 fn identities(context: &Context<'_>, steps: &mut Vec<String>, role: &str, principal: &str) {
-    for (account, custom) in context.accounts().zip(&context.grant.roles) {
+    let parent = context.grant.parent.as_ref();
+    if let Some(parent) = parent {
         steps.push(format!(
-            "IAM & Admin → Roles → Create role. Title {}, ID {}, stage General availability, \
-             description: {} Add these permissions: {}",
-            custom.title,
-            custom.id,
-            custom.description,
-            custom
-                .permissions
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ")
+            "Select {} at the top: custom roles that can be bound there are the organization's. \
+             That takes the role Organization Role Administrator.",
+            parent.organization()
         ));
+        for custom in &context.grant.roles {
+            steps.push(make_role(custom));
+        }
+        steps.push("Select the project again at the top.".to_owned());
+    }
+    for (account, custom) in context.accounts().zip(&context.grant.roles) {
+        if parent.is_none() {
+            steps.push(make_role(custom));
+        }
         let bindings: Vec<String> = context
             .grant
             .bindings
@@ -115,19 +117,66 @@ fn identities(context: &Context<'_>, steps: &mut Vec<String>, role: &str, princi
             .filter(|binding| binding.identity == account.identity && !binding.by_bootstrap)
             .map(one)
             .collect();
-        let roles = if bindings.is_empty() {
-            "no role (Landfall binds it by itself)".to_owned()
-        } else {
-            bindings.join("; and ")
+        let roles = match parent {
+            Some(_) => "no role (that comes below)".to_owned(),
+            None if bindings.is_empty() => "no role (Landfall binds it by itself)".to_owned(),
+            None => bindings.join("; and "),
+        };
+        let description = match parent {
+            // Its end says of which version the grant is.
+            Some(_) => format!(", description: {}", account.description),
+            None => String::new(),
         };
         steps.push(format!(
-            "IAM & Admin → Service accounts → Create service account. Name {}, ID {}. Grant it \
-             {roles}. Then open it → Principals with access → Grant access: role {} to the \
-             principal {principal}",
+            "IAM & Admin → Service accounts → Create service account. Name {}, ID \
+             {}{description}. Grant it {roles}. Then open it → Principals with access → Grant \
+             access: role {} to the principal {principal}",
             account.display_name,
             account.id,
             titled(role),
         ));
+    }
+    if let Some(parent) = parent {
+        bind_above(context, steps, parent);
+    }
+}
+
+fn make_role(custom: &GcpRole) -> String {
+    format!(
+        "IAM & Admin → Roles → Create role. Title {}, ID {}, stage General availability, \
+         description: {} Add these permissions: {}",
+        custom.title,
+        custom.id,
+        custom.description,
+        custom
+            .permissions
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
+}
+
+fn bind_above(context: &Context<'_>, steps: &mut Vec<String>, parent: &Parent) {
+    let who = if parent.is_folder() {
+        "Folder IAM Admin"
+    } else {
+        "Organization Administrator"
+    };
+    steps.push(format!(
+        "Select {} at the top. What follows takes the role {who}.",
+        parent.resource()
+    ));
+    for account in context.accounts() {
+        for binding in &context.grant.bindings {
+            if binding.identity == account.identity {
+                steps.push(format!(
+                    "IAM & Admin → IAM → Grant access: {} to the principal {}.",
+                    one(binding),
+                    account.email
+                ));
+            }
+        }
     }
 }
 
@@ -217,23 +266,46 @@ pub(super) fn revoke(context: &Context<'_>, access: &GcpAccess) -> Vec<String> {
         .accounts()
         .map(|account| account.email.as_str())
         .collect();
-    steps.push(format!(
-        "To remove what is left, delete the service accounts {}, and then the custom roles {} \
-         (IAM & Admin → Roles).",
-        emails.join(", "),
-        context
+    let roles: Vec<&str> = context
+        .grant
+        .roles
+        .iter()
+        .map(|role| role.id.as_str())
+        .collect();
+    let place = context.grant.place();
+    if let GcpPlace::Parent(parent) = place {
+        let bindings: Vec<String> = context
             .grant
-            .roles
+            .bindings
             .iter()
-            .map(|role| role.id.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+            .filter_map(|binding| {
+                let email = &context.grant.account(binding.identity)?.email;
+                Some(format!("{} of {email}", binding.role))
+            })
+            .collect();
+        steps.push(format!(
+            "To take back what reaches beyond the project alone, remove these roles on {} (select \
+             it at the top: IAM & Admin → IAM): {}.",
+            parent.resource(),
+            bindings.join("; ")
+        ));
+    }
+    let where_roles_are = match place {
+        GcpPlace::Project(_) => String::new(),
+        GcpPlace::Parent(parent) => format!(" of {}", parent.organization()),
+    };
+    steps.push(format!(
+        "To remove what is left, delete the service accounts {}, and then the custom roles \
+         {}{where_roles_are} (IAM & Admin → Roles).",
+        emails.join(", "),
+        roles.join(", ")
     ));
     if context.grant.account(GcpIdentity::Bootstrap).is_some() {
         steps.push(format!(
-            "Deleting the accounts leaves their bindings in the project's policy, marked as \
-             deleted; they give nothing to anybody. The APIs that were switched on stay on \
-             (project {project})."
+            "Deleting the accounts leaves their bindings in the {}'s policy, marked as deleted; \
+             they give nothing to anybody. The APIs that were switched on stay on (project \
+             {project}).",
+            place.noun()
         ));
     }
     steps

@@ -1,7 +1,7 @@
 //! The setup as a module for OpenTofu, and for Terraform.
 
 use super::{Context, quote::hcl, script::Key};
-use landfall_model::grant::{GcpAccount, GcpBinding, GcpRole, GcpTrust};
+use landfall_model::grant::{GcpAccount, GcpBinding, GcpPlace, GcpRole, GcpTrust};
 use std::fmt::Write;
 
 const HEAD: &str = r#"# The grant for Landfall. State of its own: nothing here depends on your other resources.
@@ -45,8 +45,9 @@ pub(super) fn module(context: &Context<'_>) -> String {
     for account in context.accounts() {
         make_account(&mut text, account, &trust);
     }
+    let place = context.grant.place();
     for role in &context.grant.roles {
-        make_role(&mut text, role);
+        make_role(&mut text, place, role);
     }
     for (index, binding) in context.grant.bindings.iter().enumerate() {
         // Landfall binds the others by itself.
@@ -252,17 +253,54 @@ fn inner(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-fn make_role(text: &mut String, role: &GcpRole) {
+/// Where roles are made: the resource's kind, and its first line.
+fn role_in(place: GcpPlace<'_>) -> (&'static str, String) {
+    match place {
+        GcpPlace::Project(_) => (
+            "google_project_iam_custom_role",
+            "project     = local.project".to_owned(),
+        ),
+        GcpPlace::Parent(parent) => (
+            "google_organization_iam_custom_role",
+            format!("org_id      = {}", hcl(number(&parent.organization()))),
+        ),
+    }
+}
+
+/// The same of where they are bound.
+fn bound_on(place: GcpPlace<'_>) -> (&'static str, String) {
+    match place {
+        GcpPlace::Project(_) => (
+            "google_project_iam_member",
+            "project = local.project".to_owned(),
+        ),
+        GcpPlace::Parent(parent) if parent.is_folder() => (
+            "google_folder_iam_member",
+            format!("folder = {}", hcl(&parent.resource())),
+        ),
+        GcpPlace::Parent(parent) => (
+            "google_organization_iam_member",
+            format!("org_id = {}", hcl(number(&parent.organization()))),
+        ),
+    }
+}
+
+fn number(resource: &str) -> &str {
+    resource.rsplit('/').next().unwrap_or_default()
+}
+
+fn make_role(text: &mut String, place: GcpPlace<'_>, role: &GcpRole) {
     let permissions: Vec<String> = role
         .permissions
         .iter()
         .map(|permission| format!("    {},\n", hcl(permission)))
         .collect();
+    let (kind, owner) = role_in(place);
     write!(
         text,
         r#"
-resource "google_project_iam_custom_role" "{name}" {{
-  project     = local.project
+resource "{kind}" "{name}" {{
+  {owner}
   role_id     = {id}
   title       = {title}
   description = {description}
@@ -282,22 +320,26 @@ resource "google_project_iam_custom_role" "{name}" {{
 
 fn bind(text: &mut String, context: &Context<'_>, index: usize, binding: &GcpBinding) {
     let name = binding.identity.as_str();
+    let place = context.grant.place();
     let custom = context
         .grant
         .role(binding.identity)
         .is_some_and(|role| role.name == binding.role);
     let role = if custom {
-        format!("google_project_iam_custom_role.{name}.name")
+        format!("{}.{name}.name", role_in(place).0)
     } else {
         hcl(&binding.role)
     };
+    let (kind, on) = bound_on(place);
+    // Aligned as `tofu fmt` wants it.
+    let pad = if on.starts_with("project") { " " } else { "" };
     write!(
         text,
         r#"
-resource "google_project_iam_member" "{name}_{index}" {{
-  project = local.project
-  role    = {role}
-  member  = google_service_account.{name}.member
+resource "{kind}" "{name}_{index}" {{
+  {on}
+  role   {pad}= {role}
+  member {pad}= google_service_account.{name}.member
 "#
     )
     .expect("writing to a String");

@@ -7,10 +7,13 @@ mod parts;
 pub(super) use key::{Key, for_a_key};
 
 use super::{Context, quote::shell};
-use landfall_model::grant::{GcpAccount, GcpBinding, GcpRole, GcpTrust};
+use landfall_model::{
+    connection::Parent,
+    grant::{GcpAccount, GcpBinding, GcpRole, GcpTrust},
+};
 use parts::{
-    ACCOUNT, BIND, BIND_IF, HEAD, POOL, ROLE, SHARING_OURS, SHARING_OWN, TRUST, TRUST_ACCOUNT,
-    helpers,
+    ACCOUNT, BELOW_FOLDER, BELOW_ORGANIZATION, BIND, BIND_IF, HEAD, POOL, ROLE, SHARING_OURS,
+    SHARING_OWN, TRUST, TRUST_ACCOUNT, WRITTEN, at, helpers,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write};
@@ -40,8 +43,10 @@ pub(super) fn for_a_pool(context: &Context<'_>) -> String {
             ("trust_role", role),
         ],
     );
-    helpers(&mut text, SHARING_OWN);
+    above(&mut text, context.grant.parent.as_ref());
+    helpers(&mut text, SHARING_OWN, context.grant.parent.as_ref());
     line(&mut text, "number=$said");
+    below(&mut text, context.grant.parent.as_ref());
     enable(&mut text, &context.grant.bootstrap_apis);
     text.push_str(POOL);
     if let Some(keys) = context.uploads {
@@ -83,7 +88,9 @@ pub(super) fn for_an_account(context: &Context<'_>) -> String {
             ("trust_role", role),
         ],
     );
-    helpers(&mut text, SHARING_OURS);
+    above(&mut text, context.grant.parent.as_ref());
+    helpers(&mut text, SHARING_OURS, context.grant.parent.as_ref());
+    below(&mut text, context.grant.parent.as_ref());
     enable(&mut text, &context.grant.bootstrap_apis);
     identities(&mut text, context);
     text.push_str(TRUST_ACCOUNT);
@@ -100,10 +107,37 @@ echo 'Done. Landfall sees it by itself; IAM takes about two minutes.'
     text
 }
 
+/// The variables of what is above the project.
+fn above(text: &mut String, parent: Option<&Parent>) {
+    let Some(parent) = parent else {
+        return;
+    };
+    let number = |resource: &str| resource.rsplit('/').next().unwrap_or_default().to_owned();
+    let organization = number(&parent.organization());
+    variables(text, &[("organization", &organization)]);
+    if parent.is_folder() {
+        variables(text, &[("folder", &number(&parent.resource()))]);
+    }
+    line(text, "doing=project");
+}
+
+fn below(text: &mut String, parent: Option<&Parent>) {
+    match parent {
+        None => {}
+        Some(parent) if parent.is_folder() => text.push_str(BELOW_FOLDER),
+        Some(_) => text.push_str(BELOW_ORGANIZATION),
+    }
+}
+
 /// Accounts, custom roles and bindings.
 fn identities(text: &mut String, context: &Context<'_>) {
-    for maker in [ACCOUNT, ROLE, BIND, BIND_IF] {
-        text.push_str(maker);
+    let parent = context.grant.parent.as_ref();
+    let conditional = |binding: &GcpBinding| binding.condition.is_some();
+    for maker in [ACCOUNT, ROLE, BIND] {
+        text.push_str(&at(parent, maker));
+    }
+    if context.grant.bindings.iter().any(conditional) {
+        text.push_str(&at(parent, BIND_IF));
     }
     text.push('\n');
     for account in context.accounts() {
@@ -116,6 +150,13 @@ fn identities(text: &mut String, context: &Context<'_>) {
     text.push('\n');
     for binding in &context.grant.bindings {
         bind(text, context, binding);
+    }
+    if parent.is_some() {
+        text.push_str(WRITTEN);
+        for account in context.accounts() {
+            let (email, does) = (shell(&account.email), shell(&account.description));
+            line(text, &format!("written {email} \\\n  {does}"));
+        }
     }
 }
 

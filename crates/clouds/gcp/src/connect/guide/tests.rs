@@ -14,6 +14,7 @@ fn grant(hostile: &str) -> GcpGrant {
     GcpGrant {
         version: 1,
         project_id: "my-project-123".parse().unwrap(),
+        parent: None,
         trust: GcpTrust::Federation {
             pool_id: text.clone(),
             provider_id: text.clone(),
@@ -60,6 +61,20 @@ fn grant(hostile: &str) -> GcpGrant {
     }
 }
 
+/// What it may be given on, besides the project.
+const ABOVE: [Option<&str>; 3] = [
+    None,
+    Some("organizations/456/folders/123"),
+    Some("organizations/456"),
+];
+
+fn on(parent: Option<&str>, hostile: &str) -> GcpGrant {
+    GcpGrant {
+        parent: parent.map(|parent| parent.parse().unwrap()),
+        ..grant(hostile)
+    }
+}
+
 fn script(grant: &GcpGrant, uploads: Option<&Value>) -> String {
     script::for_a_pool(&Context {
         config: &GcpConfig::default(),
@@ -78,8 +93,8 @@ fn trusting(mut grant: GcpGrant, hostile: &str) -> GcpGrant {
 }
 
 /// Those of the other two methods.
-fn others(hostile: &str) -> [String; 2] {
-    let grant = trusting(grant(hostile), hostile);
+fn others(parent: Option<&str>, hostile: &str) -> [String; 2] {
+    let grant = trusting(on(parent, hostile), hostile);
     let apis = [hostile.to_owned()];
     [
         script::for_an_account(&Context {
@@ -152,14 +167,16 @@ proptest! {
 
     #[test]
     fn any_text_in_a_grant_leaves_a_script_that_parses(text in hostile()) {
-        let grant = grant(&text);
         let keys = serde_json::json!({ "keys": [text] });
-        for uploads in [None, Some(&keys)] {
-            let script = script(&grant, uploads);
-            prop_assert_eq!(sh("bash", &["-n"], &script), Ok(Vec::new()));
-        }
-        for script in others(&text) {
-            prop_assert_eq!(sh("bash", &["-n"], &script), Ok(Vec::new()));
+        for parent in ABOVE {
+            let grant = on(parent, &text);
+            for uploads in [None, Some(&keys)] {
+                let script = script(&grant, uploads);
+                prop_assert_eq!(sh("bash", &["-n"], &script), Ok(Vec::new()));
+            }
+            for script in others(parent, &text) {
+                prop_assert_eq!(sh("bash", &["-n"], &script), Ok(Vec::new()));
+            }
         }
     }
 
@@ -167,9 +184,13 @@ proptest! {
     /// the script's own words is printed.
     #[test]
     fn any_text_in_a_grant_is_never_run(text in hostile()) {
-        let stand_in = "gcloud() { :; }\nsleep() { :; }\n";
-        let [account, key] = others(&text);
-        for script in [script(&grant(&text), None), account, key] {
+        let stand_in = "gcloud() { case $* in *get-ancestors*) \
+                        printf 'folder,123\\norganization,456\\n' ;; esac; }\nsleep() { :; }\n";
+        let scripts = ABOVE.into_iter().flat_map(|parent| {
+            let [account, key] = others(parent, &text);
+            [script(&on(parent, &text), None), account, key]
+        });
+        for script in scripts {
             let printed = sh("sh", &[], &format!("{stand_in}{script}"));
             let printed = String::from_utf8_lossy(&printed.unwrap()).into_owned();
             // Where a text is shown, it is shown as it is.
@@ -224,6 +245,8 @@ fn the_module_is_formatted_as_the_tools_want_it() {
         of(&pool, None),
         of(&pool, Some(&keys)),
         of(&account, None),
+        of(&on(ABOVE[1], "a-text"), None),
+        of(&on(ABOVE[2], "a-text"), None),
         by_key(None),
         by_key(Some("my-project-123")),
     ] {

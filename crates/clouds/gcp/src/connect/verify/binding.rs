@@ -1,29 +1,37 @@
-//! Binding the provisioner's role, which the bootstrap may do and nothing else.
+//! The provisioner's role: in a project, the bootstrap may bind it and nothing
+//! else; above one, the setup has bound it, and it is only looked for.
 
 use super::{
-    Found, Question, Run, Sessions, no_session,
+    Found, Question, Run, Sessions,
+    grant::bindings_of,
+    no_session,
     policy::{self, Of},
 };
+use crate::http::Session;
 use landfall_model::{
     check::{Check, Outcome},
     connection::State,
     driver::{Failure, FailureKind},
-    grant::GcpIdentity,
+    grant::{GcpAccount, GcpBinding, GcpIdentity},
 };
 
 pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
+    let role = run.grant.role(GcpIdentity::Provisioner);
     let wanted = run
         .grant
         .bindings
         .iter()
-        .find(|binding| binding.by_bootstrap);
+        .find(|binding| role.is_some_and(|role| role.name == binding.role));
+    let by_us = wanted.is_some_and(|binding| binding.by_bootstrap);
+    let named = wanted.map_or("the role", |binding| binding.role.as_str());
     let question = Question::new(
         "gcp.provisioner-bound",
         "The provisioner has its role",
-        format!(
-            "the project's policy, and setIamPolicy if {} is not bound",
-            wanted.map_or("the role", |binding| binding.role.as_str())
-        ),
+        if by_us {
+            format!("the project's policy, and setIamPolicy if {named} is not bound")
+        } else {
+            format!("the policy of {}", run.grant.place().resource())
+        },
     );
     run.recorder
         .record(question, async {
@@ -34,24 +42,57 @@ pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
             let (Some(wanted), Some(account)) = (wanted, account) else {
                 return Found::skipped("the grant has no such role");
             };
-            let member = account.member();
-            let bound = policy::edit(run, session, Of::Project, |bindings| {
-                policy::add(bindings, &wanted.role, &member, None)
-            })
-            .await;
-            match bound {
-                Ok(false) => Found::pass(format!("{} has {}", account.email, wanted.role)),
-                // Before the first connecting, it is for us to bind.
-                Ok(true) if matches!(run.connection.state, State::Connected { .. }) => Found::warn(
-                    format!("{} had lost {}; bound again", account.email, wanted.role),
-                    "if you took it away on purpose, take the bootstrap's access away too: \
-                         the connection's page says how to revoke it",
-                ),
-                Ok(true) => Found::pass(format!("bound {} to {}", wanted.role, account.email)),
-                Err(failure) => refused(run, &failure),
+            if by_us {
+                bind(run, session, account, wanted).await
+            } else {
+                look(run, session, account, wanted).await
             }
         })
         .await
+}
+
+async fn bind(
+    run: &Run<'_>,
+    session: &Session,
+    account: &GcpAccount,
+    wanted: &GcpBinding,
+) -> Found {
+    let member = account.member();
+    let bound = policy::edit(run, session, Of::Project, |bindings| {
+        policy::add(bindings, &wanted.role, &member, None)
+    })
+    .await;
+    match bound {
+        Ok(false) => Found::pass(format!("{} has {}", account.email, wanted.role)),
+        // Before the first connecting, it is for us to bind.
+        Ok(true) if matches!(run.connection.state, State::Connected { .. }) => Found::warn(
+            format!("{} had lost {}; bound again", account.email, wanted.role),
+            "if you took it away on purpose, take the bootstrap's access away too: the \
+             connection's page says how to revoke it",
+        ),
+        Ok(true) => Found::pass(format!("bound {} to {}", wanted.role, account.email)),
+        Err(failure) => refused(run, &failure),
+    }
+}
+
+async fn look(
+    run: &Run<'_>,
+    session: &Session,
+    account: &GcpAccount,
+    wanted: &GcpBinding,
+) -> Found {
+    let place = run.grant.place().resource();
+    match policy::read(run, session, Of::Node(&place)).await {
+        Ok(policy) if bindings_of(&policy, &account.member()).contains(&wanted.role) => {
+            Found::pass(format!("{} has {} on {place}", account.email, wanted.role))
+        }
+        Ok(_) => run.recorder.denied(
+            format!("{} lacks {} on {place}", account.email, wanted.role),
+            "run the setup again: it binds the role. Landfall cannot: none of its accounts may \
+             change who has which role there",
+        ),
+        Err(failure) => run.recorder.failed(&failure, ""),
+    }
 }
 
 /// Why a policy was not written.

@@ -34,7 +34,7 @@ pub(super) async fn check(run: &Run<'_>, sessions: &Sessions) -> Findings {
     let mut checks = judge::all(run, &snapshot, millis).await;
     checks.push(version(run, &snapshot));
     let digest = snapshot.digest(run);
-    checks.push(unchanged(run, digest.as_ref(), &checks));
+    checks.push(unchanged(run, &snapshot, digest.as_ref(), &checks));
     Findings {
         checks,
         version: lowest(run, &snapshot),
@@ -42,13 +42,20 @@ pub(super) async fn check(run: &Run<'_>, sessions: &Sessions) -> Findings {
     }
 }
 
-/// The lowest version of the roles; `None` when one has none.
+/// The lowest version of the roles; `None` when one has none. Where a role is
+/// out of our sight, its account says what the setup was that was run.
 fn lowest(run: &Run<'_>, snapshot: &Snapshot) -> Option<u32> {
     run.grant
         .roles
         .iter()
         .map(|role| {
-            let read = snapshot.role(role.identity)?.as_ref().ok()?;
+            let read = match snapshot.role(role.identity)? {
+                Ok(role) => role,
+                Err(failure) if read::is_out_of_sight(run, failure) => {
+                    snapshot.account(role.identity)?.as_ref().ok()?
+                }
+                Err(_) => return None,
+            };
             version_of(read["description"].as_str()?)
         })
         .min()
@@ -59,7 +66,12 @@ fn version(run: &Run<'_>, snapshot: &Snapshot) -> Check {
     let question = Question::new(
         "gcp.grant-version",
         "The grant is of the current version",
-        "the descriptions of the custom roles",
+        match &run.grant.parent {
+            Some(parent) if parent.is_folder() => {
+                "the descriptions of the custom roles, and of the accounts whose roles are not seen"
+            }
+            _ => "the descriptions of the custom roles",
+        },
     );
     let current = run.grant.version;
     let found = match lowest(run, snapshot) {
@@ -73,14 +85,35 @@ fn version(run: &Run<'_>, snapshot: &Snapshot) -> Check {
             "update this Landfall server: a newer one has made or asked for this grant",
         ),
         None => Found::warn(
-            "a custom role is missing, or its description says no version",
+            match &run.grant.parent {
+                Some(parent) if parent.is_folder() => {
+                    "a custom role or its account is missing, or its description says no version"
+                }
+                _ => "a custom role is missing, or its description says no version",
+            },
             "run the setup again",
         ),
     };
     run.recorder.noted(question, found)
 }
 
-fn unchanged(run: &Run<'_>, digest: Option<&Digest>, checks: &[Check]) -> Check {
+fn unchanged(
+    run: &Run<'_>,
+    snapshot: &Snapshot,
+    digest: Option<&Digest>,
+    checks: &[Check],
+) -> Check {
+    let unseen: Vec<String> = run
+        .grant
+        .roles
+        .iter()
+        .filter(|role| {
+            let read = snapshot.role(role.identity);
+            read.and_then(|read| read.as_ref().err())
+                .is_some_and(|failure| read::is_out_of_sight(run, failure))
+        })
+        .map(judge::role_check)
+        .collect();
     let question = Question::new(
         "gcp.grant-unchanged",
         "The grant is as it was when it was last verified",
@@ -94,14 +127,27 @@ fn unchanged(run: &Run<'_>, digest: Option<&Digest>, checks: &[Check]) -> Check 
         }
         (Some(digest), Some(before)) => {
             let changed = format!("{} became {}", before.short(), digest.short());
-            if checks.iter().all(|check| check.outcome == Outcome::Pass) {
+            let as_granted = checks
+                .iter()
+                .all(|check| check.outcome == Outcome::Pass || unseen.contains(&check.id));
+            if as_granted {
                 // The customer ran a newer setup: that is what it is for.
-                Found::pass(format!("{changed}, exactly as the current setup says"))
+                let seen = if unseen.is_empty() {
+                    ""
+                } else {
+                    " as far as we see it"
+                };
+                Found::pass(format!(
+                    "{changed}, exactly as the current setup says{seen}"
+                ))
             } else {
                 Found::warn(
                     changed,
-                    "compare with the project's audit log who changed it; run the setup again to \
-                     undo it",
+                    format!(
+                        "compare with the {}'s audit log who changed it; run the setup again to \
+                         undo it",
+                        run.grant.place().noun()
+                    ),
                 )
             }
         }

@@ -1,12 +1,13 @@
 //! Whether the accounts may do what they must, and may not what they must not:
-//! asked of the project as each account itself. A test sees inherited grants
+//! asked of the project as each account itself, and of what is above it where the
+//! grant is made there. A test sees inherited grants
 //! and deny policies too, so it also finds what somebody bound elsewhere.
 
 use super::{Found, Question, Run, Sessions, no_session};
 use landfall_model::{
     check::Check,
     driver::Failure,
-    grant::{GcpIdentity, GcpPermissionGroup},
+    grant::{GcpIdentity, GcpPermissionGroup, GcpPlace},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -23,11 +24,17 @@ pub(super) async fn group(run: &Run<'_>, group: &GcpPermissionGroup, sessions: &
     } else {
         "refused"
     };
+    let asked_of = if group.above {
+        run.grant.place()
+    } else {
+        GcpPlace::Project(run.connection.project_id())
+    };
     let question = Question::new(
         format!("gcp.{verb}.{}", group.id),
         group.title.clone(),
         format!(
-            "projects.testIamPermissions of {} permissions as the {}",
+            "{}s.testIamPermissions of {} permissions as the {}",
+            asked_of.noun(),
             group.permissions.len(),
             who.as_str()
         ),
@@ -38,7 +45,7 @@ pub(super) async fn group(run: &Run<'_>, group: &GcpPermissionGroup, sessions: &
                 return no_session(who);
             };
             let asked: Vec<&str> = group.permissions.iter().map(String::as_str).collect();
-            match held_in_project(run, session, &asked).await {
+            match held_in(run, session, asked_of, &asked).await {
                 Ok(held) if group.expect_allowed => lacking(run, who, &asked, &held),
                 Ok(held) => exceeding(who, &asked, &held),
                 Err(failure) => run.recorder.failed(&failure, ""),
@@ -143,10 +150,17 @@ pub(super) async fn held_in_project(
     session: &crate::http::Session,
     asked: &[&str],
 ) -> Result<BTreeSet<String>, Failure> {
-    let path = format!(
-        "v3/projects/{}:testIamPermissions",
-        run.connection.project_id()
-    );
+    let project = GcpPlace::Project(run.connection.project_id());
+    held_in(run, session, project, asked).await
+}
+
+async fn held_in(
+    run: &Run<'_>,
+    session: &crate::http::Session,
+    place: GcpPlace<'_>,
+    asked: &[&str],
+) -> Result<BTreeSet<String>, Failure> {
+    let path = format!("v3/{}:testIamPermissions", place.resource());
     held(run, session, "cloudresourcemanager", &path, asked).await
 }
 

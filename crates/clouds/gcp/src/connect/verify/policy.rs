@@ -18,6 +18,8 @@ const TRIES: usize = 5;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Of<'a> {
     Project,
+    /// A folder, an organization or a project, as Google's APIs name it.
+    Node(&'a str),
     /// A service account of the project, by its address.
     Account(&'a str),
 }
@@ -25,7 +27,7 @@ pub(super) enum Of<'a> {
 impl Of<'_> {
     fn service(self) -> &'static str {
         match self {
-            Self::Project => "cloudresourcemanager",
+            Self::Project | Self::Node(_) => "cloudresourcemanager",
             Self::Account(_) => "iam",
         }
     }
@@ -34,6 +36,7 @@ impl Of<'_> {
         let project = run.connection.project_id();
         match self {
             Self::Project => format!("v3/projects/{project}:{verb}"),
+            Self::Node(resource) => format!("v3/{resource}:{verb}"),
             Self::Account(email) => {
                 format!("v1/projects/{project}/serviceAccounts/{email}:{verb}")
             }
@@ -45,7 +48,7 @@ impl Of<'_> {
 pub(super) async fn read(run: &Run<'_>, session: &Session, of: Of<'_>) -> Result<Value, Failure> {
     let path = of.path(run, "getIamPolicy");
     let (path, body) = match of {
-        Of::Project => (path, json!({ "options": { "requestedPolicyVersion": 3 } })),
+        Of::Project | Of::Node(_) => (path, json!({ "options": { "requestedPolicyVersion": 3 } })),
         Of::Account(_) => (
             format!("{path}?options.requestedPolicyVersion=3"),
             json!({}),

@@ -13,9 +13,14 @@ use serde_json::{Value, json};
 
 /// `session` is whoever may see the project.
 pub(super) async fn check(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
-    let (read, organization) = futures::join!(identity(run, session), organization(run, session));
+    let (read, organization, parent) = futures::join!(
+        identity(run, session),
+        organization(run, session),
+        parent(run, session)
+    );
     let mut checks = read;
     checks.push(organization);
+    checks.extend(parent);
     checks
 }
 
@@ -155,14 +160,8 @@ async fn organization(run: &Run<'_>, session: Option<&Session>) -> Check {
             let Some(session) = session else {
                 return no_session(GcpIdentity::Bootstrap);
             };
-            let path = format!("v1/projects/{id}:getAncestry");
-            let body = json!({});
-            let answer = run
-                .recorder
-                .patiently(|| session.ask("cloudresourcemanager", &path, &body))
-                .await;
-            match answer {
-                Ok(answer) => above(run.connection.parent(), &names(&answer)),
+            match ancestry(run, session).await {
+                Ok(names) => above(run.connection.parent(), &names),
                 Err(failure) if failure.kind == FailureKind::Denied => {
                     run.recorder.denied(failure.to_string(), ORGANIZATION)
                 }
@@ -172,12 +171,67 @@ async fn organization(run: &Run<'_>, session: Option<&Session>) -> Check {
         .await
 }
 
+/// `folders/1`, `organizations/2`: what is above the project, nearest first.
+pub(super) async fn ancestry(run: &Run<'_>, session: &Session) -> Result<Vec<String>, Failure> {
+    let path = format!("v1/projects/{}:getAncestry", run.connection.project_id());
+    let body = json!({});
+    let answer = run
+        .recorder
+        .patiently(|| session.ask("cloudresourcemanager", &path, &body))
+        .await?;
+    Ok(names(&answer))
+}
+
+/// The folder or organization that is granted, as the bootstrap sees it.
+async fn parent(run: &Run<'_>, session: Option<&Session>) -> Option<Check> {
+    let parent = run.connection.parent()?;
+    let resource = parent.resource();
+    let noun = run.grant.place().noun();
+    let question = Question::new(
+        "gcp.parent-active",
+        format!("The {noun} that is granted is there"),
+        format!("cloudresourcemanager {noun}s.get of {resource}"),
+    );
+    let check = run
+        .recorder
+        .record(question, async {
+            let Some(session) = session else {
+                return no_session(GcpIdentity::Bootstrap);
+            };
+            let path = format!("v3/{resource}");
+            match run
+                .recorder
+                .patiently(|| session.get("cloudresourcemanager", &path))
+                .await
+            {
+                Ok(found) if found["state"] == "ACTIVE" => Found::pass(format!(
+                    "{resource} is {}",
+                    found["displayName"].as_str().unwrap_or("without a name")
+                )),
+                Ok(found) => Found::fail(
+                    format!("{resource} is {}", found["state"]),
+                    "restore it (console: IAM & Admin → Manage resources → Resources pending \
+                     deletion), or connect another one",
+                ),
+                Err(failure) => run.recorder.failed(
+                    &failure,
+                    &format!(
+                        "run the setup again: it binds the bootstrap's role on {resource}. If \
+                         that stays without effect, {resource} is not what was meant, or it was \
+                         deleted"
+                    ),
+                ),
+            }
+        })
+        .await;
+    Some(check)
+}
+
 /// The third of the troubles that customers really have.
 const ORGANIZATION: &str = "\"Could not find Organization ID\": the grant is missing, or it was \
      made in another Google account or organization. Select the right account and organization \
      at the top of the console, and make it there";
 
-/// `folders/1`, `organizations/2`: what is above the project, nearest first.
 fn names(answer: &Value) -> Vec<String> {
     answer["ancestor"]
         .as_array()
@@ -200,7 +254,10 @@ fn above(wanted: Option<&Parent>, names: &[String]) -> Found {
     match wanted {
         Some(parent) if !is_above(parent, names) => Found::fail(
             format!("{parent} is not above the project; {shown}"),
-            ORGANIZATION,
+            format!(
+                "{ORGANIZATION}. If the project was moved, move it back, or connect again with \
+                 what is above it now"
+            ),
         ),
         _ => Found::pass(shown),
     }

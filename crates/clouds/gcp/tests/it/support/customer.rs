@@ -11,6 +11,7 @@ pub(crate) struct Customer {
     pub(crate) number: String,
     pub(crate) token: String,
     pub(crate) organization: String,
+    pub(crate) folder: String,
     template: String,
     http: reqwest::Client,
 }
@@ -46,6 +47,7 @@ impl Customer {
             number: field("number"),
             token: field("access_token"),
             organization: field("organization"),
+            folder: field("folder"),
             template: template.to_owned(),
             http,
         }
@@ -130,9 +132,11 @@ impl Customer {
         let role = grant.trust.role();
         for account in &grant.accounts {
             let path = format!("v1/projects/{}/serviceAccounts", self.project);
-            self.post("iam", &path, json!({ "accountId": account.id }))
-                .await
-                .ok();
+            let body = json!({
+                "accountId": account.id,
+                "serviceAccount": { "description": account.description },
+            });
+            self.post("iam", &path, body).await.ok();
             let member = grant.trust.member(&self.number.parse().expect("a number"));
             self.bind_account(
                 grant,
@@ -142,7 +146,7 @@ impl Customer {
             .await;
         }
         for role in &grant.roles {
-            let path = format!("v1/projects/{}/roles", self.project);
+            let path = format!("v1/{}/roles", grant.place().roles_in());
             let body = json!({ "roleId": role.id, "role": {
                 "title": role.title, "description": role.description, "stage": "GA",
                 "includedPermissions": role.permissions,
@@ -159,7 +163,8 @@ impl Customer {
             if let Some(condition) = &binding.condition {
                 new["condition"] = json!(condition);
             }
-            self.bind(|all| all.push(new)).await;
+            self.bind_on(&grant.place().resource(), |all| all.push(new))
+                .await;
         }
     }
 

@@ -11,7 +11,7 @@ use landfall_issuer::{IssuerUrl, KeyIssuer};
 use landfall_model::{
     Clock, Entropy, Timestamp,
     check::{Check, Outcome},
-    connection::{Connection, Gcp, GcpAccess, ProjectNumber, State, Target},
+    connection::{Connection, Gcp, GcpAccess, Parent, ProjectNumber, State, Target},
     connector::{Connector, Silent, Verification},
     entropy::SystemEntropy,
     grant::{GcpGrant, GrantSpec},
@@ -72,8 +72,16 @@ impl SharedClock {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Above {
+    Folder,
+    Organization,
+}
+
 pub(crate) struct Scene {
     pub(crate) way: Way,
+    /// What connections are granted on, where that is above the project.
+    pub(crate) parent: Option<Parent>,
     pub(crate) secrets: Arc<Shelf>,
     pub(crate) operator: Customer,
     pub(crate) folder: tempfile::TempDir,
@@ -152,6 +160,7 @@ impl Scene {
         .expect("a usable configuration");
         let scene = Self {
             way,
+            parent: None,
             secrets,
             operator,
             folder,
@@ -168,6 +177,22 @@ impl Scene {
         scene
             .reachable(way != Way::Federation(IssuerKeys::Uploaded))
             .await;
+        scene
+    }
+
+    /// The same for what is above the project.
+    pub(crate) async fn above(way: Way, above: Above, config: Config) -> Self {
+        let mut scene = Self::by(way, config).await;
+        let Customer {
+            organization,
+            folder,
+            ..
+        } = &scene.customer;
+        let parent = match above {
+            Above::Folder => format!("{organization}/{folder}"),
+            Above::Organization => organization.clone(),
+        };
+        scene.parent = Some(parent.parse().expect("a parent"));
         scene
     }
 
@@ -190,7 +215,15 @@ impl Scene {
     /// A pending connection to the customer's project.
     pub(crate) fn connection(&self) -> Connection {
         let number = self.customer.number.parse().expect("a number");
-        connection(&self.customer.project, Some(number), self.clock.now())
+        let project = &self.customer.project;
+        self.placed(connection(project, Some(number), self.clock.now()))
+    }
+
+    fn placed(&self, mut connection: Connection) -> Connection {
+        if let Target::Gcp(target) = &mut connection.target {
+            target.parent.clone_from(&self.parent);
+        }
+        connection
     }
 
     pub(crate) async fn spec(&self, connection: &Connection) -> GrantSpec {
@@ -261,15 +294,18 @@ pub(crate) fn check<'a>(found: &'a Verification, id: &str) -> &'a Check {
 }
 
 /// What did not pass, but for the policies of the organization, which nobody
-/// let us see.
+/// let us see, and its custom roles, which a folder's grant does not show.
 pub(crate) fn worse(found: &Verification) -> Vec<&Check> {
+    let unseen = |check: &Check| {
+        check.outcome == Outcome::Warn
+            && (check.id.starts_with("gcp.organization-policy.")
+                || (check.id.starts_with("gcp.role-as-granted.")
+                    && check.evidence.starts_with("not visible to us: ")))
+    };
     found
         .checks
         .iter()
-        .filter(|check| check.outcome != Outcome::Pass)
-        .filter(|check| {
-            !(check.outcome == Outcome::Warn && check.id.starts_with("gcp.organization-policy."))
-        })
+        .filter(|check| check.outcome != Outcome::Pass && !unseen(check))
         .collect()
 }
 

@@ -227,7 +227,11 @@ impl Scene {
     }
 
     async fn prepared(&self, access: GcpAccess) -> Connection {
-        let mut connection = connection_by(&self.customer.project, access, self.clock.now());
+        let mut connection = self.placed(connection_by(
+            &self.customer.project,
+            access,
+            self.clock.now(),
+        ));
         connection.target = self
             .connector
             .prepare(&connection)

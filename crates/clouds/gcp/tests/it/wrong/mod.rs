@@ -5,6 +5,7 @@ mod account;
 mod identities;
 mod key;
 mod organization;
+mod parent;
 mod project;
 mod provider;
 
@@ -13,7 +14,7 @@ use landfall_gcp::IssuerKeys;
 use landfall_model::{
     check::Outcome::{self, Fail, Skipped},
     connection::Connection,
-    connector::{Connector as _, Detection},
+    connector::{Connector as _, Detection, Verification},
     grant::{GcpGrant, GcpIdentity, GrantSpec},
 };
 use landfall_sandbox::Config;
@@ -35,13 +36,16 @@ async fn all(rows: Vec<Row>) {
 }
 
 async fn by(way: Way, rows: Vec<Row>) {
-    for (name, spoil, id, outcome, remedy) in rows {
-        let scene = Scene::by(way, Config::default()).await;
-        let (mut connection, spec) = scene.connected().await;
-        spoil(&scene, &mut connection, gcp(&spec)).await;
-        eprintln!("{name}");
-        scene.finds(&connection, &spec, id, outcome, remedy).await;
+    for row in rows {
+        in_scene(&Scene::by(way, Config::default()).await, row).await;
     }
+}
+
+async fn in_scene(scene: &Scene, (name, spoil, id, outcome, remedy): Row) -> Verification {
+    let (mut connection, spec) = scene.connected().await;
+    spoil(scene, &mut connection, gcp(&spec)).await;
+    eprintln!("{name}");
+    scene.finds(&connection, &spec, id, outcome, remedy).await
 }
 
 /// Changes the permissions of an account's custom role.

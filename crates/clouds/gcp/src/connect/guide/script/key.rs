@@ -73,7 +73,7 @@ pub(in crate::connect::guide) fn for_a_key(key: &Key<'_>) -> String {
         &mut text,
         r#"[ -n "$project" ] || project=$(gcloud config get-value project 2>/dev/null)"#,
     );
-    helpers(&mut text, SHARING_OWN);
+    helpers(&mut text, SHARING_OWN, None);
     enable(&mut text, key.apis);
     text.push_str(KEY);
     text

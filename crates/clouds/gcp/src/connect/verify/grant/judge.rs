@@ -1,7 +1,7 @@
 //! What was read, against what was to be granted.
 
 use super::super::{Found, Question, Run, no_session};
-use super::read::{Read, Snapshot, bindings_of, everything_in, line};
+use super::read::{Read, Snapshot, bindings_in, bindings_of, everything_in, is_out_of_sight, line};
 use super::{name_of, texts, unread};
 use crate::{
     config::IssuerKeys,
@@ -13,14 +13,19 @@ use crate::{
 use landfall_model::{
     check::Check,
     connection::GcpAccess,
-    grant::{GcpAccount, GcpIdentity, GcpRole, GcpTrust},
+    grant::{GcpAccount, GcpIdentity, GcpPlace, GcpRole, GcpTrust},
     issuer::Issuer,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const AGAIN: &str = "if this was not you, somebody else can change IAM in this project; run the \
-                     setup again to undo it";
+/// What to do about something that somebody edited in `noun`.
+fn again(noun: &str) -> String {
+    format!(
+        "if this was not you, somebody else can change IAM in this {noun}; run the setup again to \
+         undo it"
+    )
+}
 
 fn provider_question(run: &Run<'_>) -> Question {
     Question::new(
@@ -42,9 +47,14 @@ fn keys_question() -> Question {
     )
 }
 
+/// The id of the check of a role.
+pub(super) fn role_check(role: &GcpRole) -> String {
+    format!("gcp.role-as-granted.{}", name_of(role.identity))
+}
+
 fn role_question(role: &GcpRole) -> Question {
     Question::new(
-        format!("gcp.role-as-granted.{}", name_of(role.identity)),
+        role_check(role),
         format!(
             "The custom role of the {} is as granted",
             name_of(role.identity)
@@ -64,22 +74,29 @@ fn trust_question(account: &GcpAccount) -> Question {
     )
 }
 
-fn bindings_question(account: &GcpAccount) -> Question {
+fn bindings_question(run: &Run<'_>, account: &GcpAccount) -> Question {
+    let place = run.grant.place();
+    let title = match (account.identity, place) {
+        (GcpIdentity::Bootstrap, GcpPlace::Project(_)) => {
+            "The bootstrap may bind the provisioner's role, and no other".to_owned()
+        }
+        (other, place) => format!(
+            "The {} has its role in the {}, and no other",
+            name_of(other),
+            place.noun()
+        ),
+    };
+    let policies = match place {
+        GcpPlace::Project(_) => "the policy of the project".to_owned(),
+        GcpPlace::Parent(parent) => format!(
+            "the policies of {}, of the project, and of what is between them",
+            parent.resource()
+        ),
+    };
     Question::new(
         format!("gcp.bindings-as-granted.{}", name_of(account.identity)),
-        match account.identity {
-            GcpIdentity::Bootstrap => {
-                "The bootstrap may bind the provisioner's role, and no other".to_owned()
-            }
-            other => format!(
-                "The {} has its role in the project, and no other",
-                name_of(other)
-            ),
-        },
-        format!(
-            "the bindings of {} in the policy of the project",
-            account.email
-        ),
+        title,
+        format!("the bindings of {} in {policies}", account.email),
     )
 }
 
@@ -91,7 +108,8 @@ pub(super) fn not_asked(run: &Run<'_>) -> Vec<Check> {
     }
     questions.extend(run.grant.roles.iter().map(role_question));
     questions.extend(run.grant.accounts.iter().map(trust_question));
-    questions.extend(run.grant.accounts.iter().map(bindings_question));
+    let accounts = run.grant.accounts.iter();
+    questions.extend(accounts.map(|account| bindings_question(run, account)));
     questions
         .into_iter()
         .map(|question| {
@@ -123,8 +141,8 @@ pub(super) async fn all(run: &Run<'_>, snapshot: &Snapshot, millis: i64) -> Vec<
     }
     for account in &run.grant.accounts {
         note(
-            bindings_question(account),
-            of_bindings(run, account, &snapshot.policy),
+            bindings_question(run, account),
+            of_bindings(run, account, snapshot),
         );
     }
     checks
@@ -267,6 +285,15 @@ fn compare(signing: &str, ours: &Value, uploaded: &str, keys: IssuerKeys) -> Fou
 fn of_role(run: &Run<'_>, role: &GcpRole, read: &Read) -> Found {
     let found = match read {
         Ok(found) => found,
+        Err(failure) if is_out_of_sight(run, failure) => {
+            return Found::warn(
+                format!(
+                    "not visible to us: {failure}. What the role lacks, and what it must not have, \
+                     is asked of Google all the same"
+                ),
+                let_us_see(run),
+            );
+        }
         Err(failure) => return unread(run, failure, "such role"),
     };
     if found["deleted"] == true || found["stage"] == "DISABLED" {
@@ -288,7 +315,22 @@ fn of_role(run: &Run<'_>, role: &GcpRole, read: &Read) -> Found {
     if !less.is_empty() {
         said.push(format!("it lacks: {}", less.join(", ")));
     }
-    Found::warn(said.join("; "), AGAIN)
+    let noun = match run.grant.place() {
+        GcpPlace::Project(_) => "project",
+        GcpPlace::Parent(_) => "organization",
+    };
+    Found::warn(said.join("; "), again(noun))
+}
+
+/// Who is granted a folder does not see the custom roles of the organization.
+fn let_us_see(run: &Run<'_>) -> String {
+    let bootstrap = run.connection.service_account_email("bootstrap");
+    format!(
+        "to let Landfall look, grant {bootstrap} the role Organization Role Viewer \
+         (roles/iam.organizationRoleViewer) on {}; or compare the role with the setup yourself. \
+         Without it, everything else works",
+        run.grant.place().roles_in()
+    )
 }
 
 fn of_trust(run: &Run<'_>, account: &GcpAccount, read: &Read) -> Found {
@@ -358,10 +400,10 @@ fn of_trust(run: &Run<'_>, account: &GcpAccount, read: &Read) -> Found {
     }
 }
 
-fn of_bindings(run: &Run<'_>, account: &GcpAccount, policy: &Read) -> Found {
-    let policy = match policy {
-        Ok(policy) => policy,
-        Err(failure) => return unread(run, failure, "policy"),
+fn of_bindings(run: &Run<'_>, account: &GcpAccount, snapshot: &Snapshot) -> Found {
+    let (policy, below) = match (&snapshot.policy, &snapshot.below) {
+        (Ok(policy), Ok(below)) => (policy, below),
+        (Err(failure), _) | (_, Err(failure)) => return unread(run, failure, "policy"),
     };
     let is: BTreeSet<String> = bindings_of(policy, &account.member()).into_iter().collect();
     let wanted: BTreeSet<String> = run
@@ -374,7 +416,8 @@ fn of_bindings(run: &Run<'_>, account: &GcpAccount, policy: &Read) -> Found {
             line(&binding.role, None, expression)
         })
         .collect();
-    let more: Vec<&str> = is.difference(&wanted).map(String::as_str).collect();
+    let mut more: Vec<String> = is.difference(&wanted).cloned().collect();
+    more.extend(bindings_in(below, &account.member()));
     let less: Vec<&str> = wanted.difference(&is).map(String::as_str).collect();
     if !more.is_empty() {
         // Whatever it is, it was not asked for; as long as it is there, nobody
