@@ -89,7 +89,7 @@ impl Identity {
 #[serde(tag = "cloud", rename_all = "kebab-case")]
 pub enum GrantSpec {
     Aws(AwsGrant),
-    Gcp(GcpGrant),
+    Gcp(Box<GcpGrant>),
     Azure(AzureGrant),
 }
 

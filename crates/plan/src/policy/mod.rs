@@ -38,7 +38,10 @@ pub fn grant_also(
         }
         // A customer's own identities take several ways in beside each other:
         // nothing of the old one has to be said.
-        Target::Gcp(_) => Ok(GrantSpec::Gcp(gcp::grant(connection.gcp()?, principal)?)),
+        Target::Gcp(_) => {
+            let grant = gcp::grant(connection.gcp()?, principal)?;
+            Ok(GrantSpec::Gcp(Box::new(grant)))
+        }
         Target::Azure(_) => Ok(GrantSpec::Azure(azure::grant(connection.azure()?))),
     }
 }

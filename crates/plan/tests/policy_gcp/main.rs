@@ -100,7 +100,7 @@ fn issuer() -> ServerPrincipal {
 
 fn granted(connection: &Connection, principal: &ServerPrincipal) -> GcpGrant {
     match policy::grant(connection, principal).unwrap() {
-        GrantSpec::Gcp(grant) => grant,
+        GrantSpec::Gcp(grant) => *grant,
         other => panic!("{other:?}"),
     }
 }
