@@ -180,7 +180,8 @@ impl Entra {
             .ok()?;
         // A key of Google's is no text.
         let text = plain.expose_text().map(str::to_owned);
-        Some(text.unwrap_or_else(|_| hex::encode(plain.expose())))
+        let bytes = || plain.expose().iter();
+        Some(text.unwrap_or_else(|_| bytes().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     async fn opens(&self, connection: &Connection) -> bool {

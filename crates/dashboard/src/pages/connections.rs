@@ -1,3 +1,6 @@
+mod consent;
+mod new;
+
 use crate::{
     Shared,
     forms::Form,
@@ -9,24 +12,25 @@ use crate::{
 use askama::Template;
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::header,
     response::IntoResponse,
     routing::{get, post},
 };
+use consent::{CONSENTED, consent, consented};
 use landfall_app::{Permission, checks, connections};
 use landfall_model::{
     Error, Timestamp,
     check::CheckRun,
     connection::{
-        Azure, AzureAccess, Cloud, Connection, Expiry, Method, Remaining, RotationStep,
-        State as Status, Target, View,
+        Azure, AzureAccess, Connection, Expiry, Method, Remaining, RotationStep, State as Status,
+        Target, View,
     },
     connector::{Availability, Region},
-    error::Problem,
     grant::{GrantGuide, How},
     id::ConnectionId,
 };
+use new::{create, new};
 
 pub fn routes() -> Router<Shared> {
     Router::new()
@@ -43,9 +47,6 @@ pub fn routes() -> Router<Shared> {
         .route(CONSENTED, get(consented))
         .merge(live::routes::<Live>("/connections"))
 }
-
-/// Where Microsoft's page sends an administrator back to.
-const CONSENTED: &str = "/connect/azure/callback";
 
 fn parse(id: &str) -> Result<ConnectionId, Failure> {
     id.parse()
@@ -66,133 +67,6 @@ async fn list(State(shared): State<Shared>, signed_in: SignedIn) -> Answer {
         connections: connections::list(&shared.app, &signed_in.actor).await?,
         now: shared.app.now(),
     })
-}
-
-#[derive(Template)]
-#[template(path = "connections/new.html")]
-struct New {
-    frame: Frame,
-    cloud: Cloud,
-    /// Those that this server has connectors for.
-    clouds: Vec<Cloud>,
-    /// Of the cloud, the best first.
-    methods: Vec<connections::Offered>,
-    /// The one that is ticked.
-    method: String,
-    form: connections::New,
-    problem: Option<Problem>,
-}
-
-impl New {
-    /// Whether one of the methods stores a secret.
-    fn takes_secret(&self) -> bool {
-        self.methods.iter().any(|one| !one.is_keyless())
-    }
-
-    /// The attributes of a field: what was refused is marked and has the focus,
-    /// else the first one has it.
-    fn mark(&self, field: &str, is_first: bool) -> &'static str {
-        match &self.problem {
-            Some(problem) if problem.violations.iter().any(|one| one.field == field) => {
-                r#" aria-invalid="true" autofocus"#
-            }
-            None if is_first => " autofocus",
-            _ => "",
-        }
-    }
-
-    async fn show(
-        shared: &Shared,
-        signed_in: &SignedIn,
-        cloud: Cloud,
-        form: connections::New,
-        problem: Option<Problem>,
-    ) -> Answer {
-        let offered = connections::methods(&shared.app, &signed_in.actor).await?;
-        let has = |cloud: &Cloud| offered.iter().any(|one| one.cloud == *cloud);
-        let clouds: Vec<Cloud> = Cloud::ALL.into_iter().filter(has).collect();
-        let methods: Vec<_> = offered
-            .into_iter()
-            .filter(|one| one.cloud == cloud)
-            .collect();
-        let usable = |one: &&connections::Offered| one.availability == Availability::Available;
-        let method = form
-            .method
-            .clone()
-            .or_else(|| methods.iter().find(usable).map(|one| one.method.clone()))
-            .unwrap_or_default();
-        render(&Self {
-            frame: Frame::new(signed_in, "/connections"),
-            cloud,
-            clouds,
-            methods,
-            method,
-            form,
-            problem,
-        })
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Choice {
-    cloud: Option<String>,
-}
-
-async fn new(
-    State(shared): State<Shared>,
-    signed_in: SignedIn,
-    Query(choice): Query<Choice>,
-) -> Answer {
-    let cloud = choice.cloud.as_deref().and_then(Cloud::parse);
-    let form = connections::New {
-        with_reaper: Some(true),
-        ..connections::New::default()
-    };
-    New::show(&shared, &signed_in, cloud.unwrap_or(Cloud::Aws), form, None).await
-}
-
-/// A refusal shows the form again with what was typed.
-async fn create(State(shared): State<Shared>, form: Form) -> Answer {
-    let cloud = form.optional("cloud").as_deref().and_then(Cloud::parse);
-    let cloud = cloud.unwrap_or(Cloud::Aws);
-    let account_id = form.text("account_id").replace([' ', '-'], "");
-    let scope = match cloud {
-        Cloud::Aws => account_id.clone(),
-        Cloud::Gcp => form.text("project_id"),
-        Cloud::Azure => form.text("subscription_id").chars().take(8).collect(),
-    };
-    let mut wanted = connections::New {
-        name: form
-            .optional("name")
-            .unwrap_or_else(|| format!("{cloud}-{scope}")),
-        cloud: Some(cloud.to_string()),
-        method: form.optional("method"),
-        account_id,
-        project_id: form.optional("project_id"),
-        project_number: form.optional("project_number"),
-        parent: form.optional("parent"),
-        tenant_id: form.optional("tenant_id"),
-        management_group: form.optional("management_group"),
-        breadth: form.optional("breadth"),
-        subscription_id: form.optional("subscription_id"),
-        client_id: form.optional("client_id"),
-        service_account_key: form.secret("service_account_key"),
-        client_secret: form.secret("client_secret"),
-        secret_expires_at: form.optional("secret_expires_at"),
-        regions: form.list("regions"),
-        with_reaper: Some(form.checked("with_reaper")),
-        ..connections::New::default()
-    };
-    match connections::create(&shared.app, &form.signed_in.actor, wanted.clone()).await {
-        Ok(created) => go(&format!("/connections/{}", created.connection.id)),
-        Err(error) => {
-            // A secret never goes back into a page.
-            wanted.service_account_key = None;
-            wanted.client_secret = None;
-            let problem = Some(Problem::from(&error));
-            New::show(&shared, &form.signed_in, cloud, wanted, problem).await
-        }
-    }
 }
 
 async fn migrate(State(shared): State<Shared>, Path(id): Path<String>, form: Form) -> Answer {
@@ -225,40 +99,6 @@ async fn rotate(State(shared): State<Shared>, Path(id): Path<String>, form: Form
         .await
         .map_err(|error| Failure::from(error).with(&form.signed_in))?;
     go(&format!("/connections/{id}"))
-}
-
-#[derive(Template)]
-#[template(path = "connections/consent.html")]
-struct Consent {
-    frame: Frame,
-    page: String,
-}
-
-/// Leads on by a page and not by a redirect: what a form may be sent on to is
-/// limited to this server, for every page.
-async fn consent(State(shared): State<Shared>, Path(id): Path<String>, form: Form) -> Answer {
-    let signed_in = &form.signed_in;
-    let back = format!("{}{CONSENTED}", shared.options.public_url);
-    let id = parse(&id)?;
-    let page = connections::consent(&shared.app, &signed_in.actor, &id, &signed_in.csrf, &back)
-        .await
-        .map_err(|error| Failure::from(error).with(signed_in))?;
-    render(&Consent {
-        frame: Frame::new(signed_in, "/connections"),
-        page,
-    })
-}
-
-async fn consented(
-    State(shared): State<Shared>,
-    signed_in: SignedIn,
-    Query(callback): Query<connections::Callback>,
-) -> Answer {
-    let (actor, session) = (&signed_in.actor, &signed_in.csrf);
-    let connection = connections::consented(&shared.app, actor, session, callback)
-        .await
-        .map_err(|error| Failure::from(error).with(&signed_in))?;
-    go(&format!("/connections/{}", connection.id))
 }
 
 /// What is shown live: the state and the checks.
