@@ -5,11 +5,12 @@
 //! | `POST settings` | `{"role_assignment_lag_seconds", "federated_credential_lag_seconds", "consent_lag_seconds", "secret_lag_seconds", "provider_registration_seconds"}`, simulated, each optional |
 //! | `POST redirect-uris` | `{"client_id", "redirect_uris": […]}` of an application |
 //! | `POST federated-credentials` | `{"client_id", "issuer", "subject", "audience"}`: an application trusts it at once |
-//! | `POST subscriptions` | `{"id", "enabled", "quota": {"cores": 10}}`, each but `id` optional |
+//! | `POST subscriptions` | `{"id", "enabled", "quota": {"cores": 10}}`, each but `id` optional; with `"tenant"`, a new one is made there |
 //! | `POST role-assignments` | `{"scope", "principal_id", "role"}` assigns a built-in role at once; `"delete": true` removes it |
 //! | `GET inventory` | tenants with their applications and principals, subscriptions, role assignments; no secret |
 
 use super::arm::{definition_named, scope_of_text};
+use super::is_uuid;
 use super::state::{Federated, RoleAssignment};
 use crate::admin::AdminError;
 use crate::shared::Shared;
@@ -143,6 +144,7 @@ async fn federate(State(shared): State<Arc<Shared>>, body: Body<Federate>) -> An
 #[serde(deny_unknown_fields)]
 struct SubscriptionChange {
     id: String,
+    tenant: Option<String>,
     enabled: Option<bool>,
     #[serde(default)]
     quota: BTreeMap<String, u64>,
@@ -154,6 +156,17 @@ async fn subscriptions(
 ) -> Answer {
     let Json(change) = body?;
     let mut world = shared.world();
+    let now = world.now();
+    if let Some(tenant) = &change.tenant {
+        if !is_uuid(&change.id) || world.azure.subscriptions.contains_key(&change.id) {
+            return Err(refused("the id of a new subscription is a new UUID"));
+        }
+        if !world.azure.tenants.contains_key(tenant) {
+            return Err(refused("there is no such tenant"));
+        }
+        let name = "Another subscription";
+        world.azure.add_subscription(tenant, &change.id, name, now);
+    }
     let subscription = world
         .azure
         .subscriptions

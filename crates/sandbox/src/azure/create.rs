@@ -98,12 +98,8 @@ impl Cloud {
                 parent: None,
             },
         );
-        let mut administrator = String::new();
         for (user, global_administrator) in [("admin", true), ("reader", false)] {
             let user_id = self.uuid();
-            if global_administrator {
-                administrator.clone_from(&user_id);
-            }
             tenant.users.insert(
                 user_id.clone(),
                 User {
@@ -146,14 +142,20 @@ impl Cloud {
             }
         }
         let subscription = self.uuid();
+        self.tenants.insert(id.clone(), tenant);
+        self.add_subscription(&id, &subscription, &format!("{name}'s subscription"), now);
+    }
+
+    /// A subscription in the root group, which the tenant's administrators own.
+    pub(super) fn add_subscription(&mut self, tenant: &str, id: &str, name: &str, now: Instant) {
         self.subscriptions.insert(
-            subscription.clone(),
+            id.to_owned(),
             Subscription {
-                id: subscription.clone(),
-                tenant: id.clone(),
-                display_name: format!("{name}'s subscription"),
+                id: id.to_owned(),
+                tenant: tenant.to_owned(),
+                display_name: name.to_owned(),
                 enabled: true,
-                management_group: id.clone(),
+                management_group: tenant.to_owned(),
                 // What every subscription has from the start.
                 providers: ["microsoft.authorization", "microsoft.resources"]
                     .map(|namespace| (namespace.to_owned(), now))
@@ -162,15 +164,19 @@ impl Cloud {
                 groups: BTreeMap::new(),
             },
         );
-        self.tenants.insert(id.clone(), tenant);
-        for (holder, kind) in [(principal_id, "ServicePrincipal"), (administrator, "User")] {
-            self.own(
-                &id,
-                &format!("/subscriptions/{subscription}"),
-                &holder,
-                kind,
-                now,
-            );
+        let Some(of) = self.tenants.get(tenant) else {
+            return;
+        };
+        let application = of
+            .principal_of(&of.client_id)
+            .map(|one| (one.id.clone(), "ServicePrincipal"));
+        let mut users = of.users.values();
+        let person = users
+            .find(|user| user.global_administrator)
+            .map(|one| (one.id.clone(), "User"));
+        let scope = format!("/subscriptions/{id}");
+        for (holder, kind) in application.into_iter().chain(person) {
+            self.own(tenant, &scope, &holder, kind, now);
         }
     }
 

@@ -174,6 +174,14 @@ pub(super) fn put_definition(cloud: &mut Cloud, ask: &Ask<'_>, scope: &str, name
             "Custom roles cannot be assignable at the root.",
         ));
     }
+    // Microsoft Learn, "Azure custom roles", limits: one management group.
+    if scopes.iter().filter(|scope| is_group(scope)).count() > 1 {
+        return Err(Failure::new(
+            400,
+            "InvalidRoleDefinitionAssignableScopes",
+            "A custom role can have only one management group among its assignable scopes.",
+        ));
+    }
     let permissions: Vec<Permission> = serde_json::from_value(properties["permissions"].clone())
         .map_err(|_| invalid("The permissions of the role definition are not valid."))?;
     if permissions.len() != 1 {
@@ -228,6 +236,10 @@ pub(super) fn put_definition(cloud: &mut Cloud, ask: &Ask<'_>, scope: &str, name
     let answer = render_definition(scope, &made);
     cloud.definitions.insert(name, made);
     Ok(Answer::json(201, answer))
+}
+
+fn is_group(scope: &str) -> bool {
+    super::scope_of_text(scope).starts_with(&rbac::group_scope(""))
 }
 
 fn denied_change() -> Failure {
@@ -426,6 +438,18 @@ pub(super) fn put_assignment(cloud: &mut Cloud, ask: &Ask<'_>, scope: &str, name
         return Err(invalid(
             "InvalidRoleAssignmentScope",
             format!("The role definition '{guid}' cannot be assigned at scope '{scope}'."),
+        ));
+    }
+    // Same place: no data actions at a management group.
+    let of_data = |one: &Permission| !one.data_actions.is_empty();
+    if known_role.tenant.is_some() && is_group(scope) && known_role.permissions.iter().any(of_data)
+    {
+        return Err(invalid(
+            "InvalidRoleAssignmentScope",
+            format!(
+                "The role definition '{guid}' has data actions and cannot be assigned at a \
+                 management group."
+            ),
         ));
     }
     let Some(actual) = actual else {
