@@ -22,8 +22,12 @@ pub struct AzureRole {
     pub name: String,
     /// Of the role; ends in the grant's version.
     pub description: String,
-    /// Sorted, without wildcards.
+    /// Sorted; without wildcards, unless the broad role was chosen.
     pub actions: Vec<String>,
+    /// What `actions` covers and the role does not allow; of the broad role
+    /// alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_actions: Vec<String>,
     /// Of the assignment, in version 2.0 of Azure's language for conditions.
     pub condition: Option<String>,
     /// Of the assignment: holds the connection's own nonce, so that nobody

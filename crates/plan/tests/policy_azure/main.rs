@@ -1,6 +1,7 @@
 //! The grant on Azure: what it lists, what it must never list, and what its
 //! conditions bind.
 
+mod broad;
 mod known;
 
 use landfall_model::{
@@ -54,11 +55,14 @@ fn connection(with_reaper: bool) -> Connection {
 }
 
 fn grant(with_reaper: bool) -> AzureGrant {
+    grant_of(&connection(with_reaper))
+}
+
+fn grant_of(connection: &Connection) -> AzureGrant {
     let principal = ServerPrincipal::Issuer {
         url: "https://id.landfall.example".to_owned(),
     };
-    let GrantSpec::Azure(grant) = policy::grant(&connection(with_reaper), &principal).unwrap()
-    else {
+    let GrantSpec::Azure(grant) = policy::grant(connection, &principal).unwrap() else {
         panic!("the connection is to Azure");
     };
     grant

@@ -4,12 +4,16 @@
 //! tags: a role is what it lists, at the scope where it is assigned. So the
 //! provisioner lists no deletion at all, and its one permission to assign roles
 //! is bound by a condition on the assignment.
+//!
+//! Where the broad role was chosen, it takes the provisioner's place; the reaper
+//! is as always.
 
+mod broad;
 mod condition;
 mod table;
 
 use landfall_model::{
-    connection::AzureConnection,
+    connection::{AzureConnection, Breadth},
     grant::{
         AzureGrant, AzurePermissionGroup, AzureProvider, AzureRole, Identity,
         azure::{CONNECTION_MARK, VERSION_MARK},
@@ -39,13 +43,15 @@ pub fn grant(connection: AzureConnection<'_>) -> AzureGrant {
             .map(|identity| role(connection, *identity))
             .collect(),
         providers: providers(),
-        permissions: questions(connection.with_reaper),
+        permissions: questions(connection),
     }
 }
 
 fn role(connection: AzureConnection<'_>, identity: Identity) -> AzureRole {
     let who = identity.as_str();
+    let broad = is_broad(connection, identity);
     let does = match identity {
+        Identity::Provisioner if broad => "does everything but a few things, as was chosen",
         Identity::Provisioner => "makes and changes, and deletes nothing",
         Identity::Reaper => "deletes, one approved resource at a time, and makes nothing",
     };
@@ -53,13 +59,26 @@ fn role(connection: AzureConnection<'_>, identity: Identity) -> AzureRole {
         identity,
         name: connection.display_name(who),
         description: format!("Landfall's {who}: {does}. Generated; {VERSION_MARK}{GRANT_VERSION}"),
-        actions: actions(identity).into_iter().collect(),
-        condition: Some(condition::of(identity, connection.with_reaper)),
+        actions: if broad {
+            broad::ACTIONS.map(str::to_owned).into()
+        } else {
+            actions(identity).into_iter().collect()
+        },
+        not_actions: if broad {
+            broad::NOT_ACTIONS.map(str::to_owned).into()
+        } else {
+            Vec::new()
+        },
+        condition: (!broad).then(|| condition::of(identity, connection.with_reaper)),
         assignment: format!(
             "Landfall's {who}. {CONNECTION_MARK}{}",
             connection.external_id
         ),
     }
+}
+
+fn is_broad(connection: AzureConnection<'_>, identity: Identity) -> bool {
+    identity == Identity::Provisioner && connection.breadth() == Breadth::Broad
 }
 
 fn providers() -> Vec<AzureProvider> {
@@ -96,8 +115,9 @@ fn registrations() -> impl Iterator<Item = String> {
 }
 
 /// What the checks ask of the effective permissions.
-fn questions(with_reaper: bool) -> Vec<AzurePermissionGroup> {
+fn questions(connection: AzureConnection<'_>) -> Vec<AzurePermissionGroup> {
     let table = table();
+    let with_reaper = connection.with_reaper;
     let allowed = |identity: Identity, prefix: &'static str| {
         table.groups.iter().filter_map(move |group: &Group| {
             let actions: Vec<String> = group.actions(identity).into_iter().collect();
@@ -124,11 +144,15 @@ fn questions(with_reaper: bool) -> Vec<AzurePermissionGroup> {
     if with_reaper {
         groups.extend(allowed(Identity::Reaper, "destruction-"));
     }
+    if is_broad(connection, Identity::Provisioner) {
+        groups.push(broad::refused());
+    }
     groups.extend(
         table
             .refused
             .iter()
             .filter(|refused| with_reaper || refused.identity == Identity::Provisioner)
+            .filter(|refused| !is_broad(connection, refused.identity))
             .map(|refused| {
                 let mut actions = refused.actions.clone();
                 if refused.stateful_deletes {
