@@ -55,6 +55,17 @@ async fn at<'c>(
     }
 }
 
+/// Why, for whoever waits for the grant.
+fn refused(azure: AzureConnection<'_>, failure: &Failure) -> String {
+    let said = &failure.message;
+    match azure.management_group() {
+        Some(group) if failure.code == "AuthorizationFailed" => {
+            format!("{said} The management group {group} must be above the subscription.")
+        }
+        _ => said.clone(),
+    }
+}
+
 pub(super) async fn subscription(
     session: &Session<'_>,
     azure: AzureConnection<'_>,
@@ -73,7 +84,7 @@ pub(super) async fn look(connector: &AzureConnector, azure: AzureConnection<'_>)
         Look::Open(session) => session,
         Look::Refused(failure) => {
             return Detection::Refused {
-                evidence: failure.message,
+                evidence: refused(azure, &failure),
             };
         }
         Look::Unreachable(failure) => {

@@ -7,7 +7,7 @@ mod script;
 
 use crate::config::{Application, AzureConfig};
 use landfall_model::{
-    connection::{AzureConnection, Method},
+    connection::{AzureConnection, Breadth, Method},
     driver::{Failure, FailureKind},
     grant::{AzureGrant, AzureRole, Fact, GrantGuide, GrantSpec, How, Identity, Way},
 };
@@ -96,6 +96,11 @@ impl<'a> Context<'a> {
         matches!(self.provisioner, Provisioner::Secret)
     }
 
+    /// Whether the role that other products ask for was chosen.
+    const fn broad(&self) -> bool {
+        matches!(self.azure.breadth(), Breadth::Broad)
+    }
+
     /// The operator's application, where an identity is that and nothing is to
     /// be registered for it.
     fn approved(&self, identity: Identity) -> Option<&'a Application> {
@@ -177,6 +182,13 @@ impl<'a> Context<'a> {
                 role.name.clone(),
             )
         }));
+        if self.broad() {
+            facts.push(fact(
+                "breadth",
+                "What the provisioner's role allows",
+                "everything but a few actions, as was chosen: two keys: no".to_owned(),
+            ));
+        }
         facts.push(fact(
             "external-id",
             "This connection's mark in the assignments",
@@ -248,15 +260,23 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The condition of a role's assignment, with these in place of the object ids
-/// that are known later. Without a reaper it is not named.
+/// Where in the portal the grant's roles are assigned.
+pub(super) fn place(azure: AzureConnection<'_>) -> String {
+    match azure.management_group() {
+        Some(group) => format!("Management groups → {group}"),
+        None => "Subscriptions".to_owned(),
+    }
+}
+
+/// The condition of a role's assignment, if it has one, with these in place of
+/// the object ids that are known later. Without a reaper it is not named.
 fn condition(
     context: &Context<'_>,
     role: &AzureRole,
     object_id: impl Fn(Identity) -> String,
-) -> String {
+) -> Option<String> {
     use landfall_model::grant::azure::object_id_of;
-    let mut text = role.condition.clone().unwrap_or_default();
+    let mut text = role.condition.clone()?;
     if !context
         .roles()
         .any(|role| role.identity == Identity::Reaper)
@@ -266,7 +286,7 @@ fn condition(
     for identity in [Identity::Provisioner, Identity::Reaper] {
         text = text.replace(object_id_of(identity), &object_id(identity));
     }
-    text
+    Some(text)
 }
 
 #[cfg(test)]

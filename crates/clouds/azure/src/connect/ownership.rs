@@ -7,6 +7,10 @@
 //! description: who wrote that may assign roles there. And the role must be one
 //! by which things are made, for assigning harmless roles is often delegated to
 //! people who own nothing.
+//!
+//! Where the grant is at a management group, the assignment must be there too:
+//! whoever owns one subscription below a group may assign roles in it, and owns
+//! none of the others.
 
 use super::{
     reaper::{AUTHORIZATION, assignments, last_segment},
@@ -81,8 +85,12 @@ pub(super) async fn look(
     }
     Ok(Ownership::Unproven(if ours.is_empty() {
         // Nothing of what others wrote is repeated.
+        let place = match azure.management_group() {
+            Some(group) => format!("at the management group {group}"),
+            None => "in the subscription".to_owned(),
+        };
         format!(
-            "no assignment of a role to this server's application in the subscription says \
+            "no assignment of a role to this server's application {place} says \
              {CONNECTION_MARK}{} in its description",
             azure.external_id
         )
@@ -94,14 +102,21 @@ pub(super) async fn look(
     }))
 }
 
-/// Ours, at the subscription or above it, with this connection's nonce.
-fn counts(assignment: &Value, object_id: Option<&str>, azure: AzureConnection<'_>) -> bool {
+/// Ours, where the grant is or above it, with this connection's nonce.
+pub(super) fn counts(
+    assignment: &Value,
+    object_id: Option<&str>,
+    azure: AzureConnection<'_>,
+) -> bool {
     let properties = &assignment["properties"];
     let text = |name: &str| properties[name].as_str().unwrap_or_default();
     let scope = text("scope").trim_end_matches('/').to_ascii_lowercase();
+    // Of two groups it cannot be told which is above the other, so only one
+    // counts for a grant at a group.
     let covers = scope.is_empty()
-        || scope == format!("/subscriptions/{}", azure.subscription_id())
-        || scope.starts_with("/providers/microsoft.management/managementgroups/");
+        || scope == azure.grant_scope().to_ascii_lowercase()
+        || (azure.management_group().is_none()
+            && scope.starts_with("/providers/microsoft.management/managementgroups/"));
     object_id.is_some_and(|id| text("principalId").eq_ignore_ascii_case(id))
         && covers
         && marked(text("description"), CONNECTION_MARK) == Some(azure.external_id.as_str())
@@ -180,5 +195,29 @@ mod tests {
             assert_eq!(counts(&assignment, Some(us), azure), is, "{assignment}");
         }
         assert!(!counts(&at(&subscription, "", good), None, azure));
+    }
+
+    #[test]
+    fn whoever_owns_a_subscription_does_not_own_the_group_above_it() {
+        let group = "Landing-Zones".parse().ok();
+        let connection = connection("landfall-0123", group, By::Consent);
+        let azure = connection.azure().unwrap();
+        let us = "33333333-3333-4333-8333-333333333333";
+        let groups = "/providers/Microsoft.Management/managementGroups";
+        let subscription = format!("/subscriptions/{}", azure.subscription_id());
+        for (scope, is) in [
+            (format!("{groups}/Landing-Zones"), true),
+            (format!("{groups}/landing-zones").to_lowercase(), true),
+            ("/".to_owned(), true),
+            (subscription, false),
+            (format!("{groups}/landing-zones-2"), false),
+            (format!("{groups}/landing"), false),
+        ] {
+            let assignment = json!({"properties": {
+                "scope": scope, "principalId": us,
+                "description": "landfall:connection=landfall-0123",
+            }});
+            assert_eq!(counts(&assignment, Some(us), azure), is, "{scope}");
+        }
     }
 }

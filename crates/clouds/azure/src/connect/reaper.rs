@@ -40,10 +40,19 @@ pub(super) async fn assignments(
     session: &Session<'_>,
     azure: AzureConnection<'_>,
 ) -> Result<Vec<Value>, Failure> {
-    let path = format!(
-        "/subscriptions/{}/providers/Microsoft.Authorization/roleAssignments",
-        azure.subscription_id()
-    );
+    assignments_at(
+        session,
+        &format!("/subscriptions/{}", azure.subscription_id()),
+    )
+    .await
+}
+
+/// Those of a scope and of all above it.
+pub(super) async fn assignments_at(
+    session: &Session<'_>,
+    scope: &str,
+) -> Result<Vec<Value>, Failure> {
+    let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments");
     let query = [("api-version", AUTHORIZATION), ("$filter", "atScope()")];
     session.list(&path, &query).await
 }

@@ -5,6 +5,7 @@
 //! find; then, with the sessions that were obtained, everything about the
 //! subscription, side by side.
 
+mod above;
 mod directory;
 mod federated;
 mod grant;
@@ -286,6 +287,14 @@ impl<'a> Run<'a> {
 
     fn subscription(&self) -> String {
         format!("/subscriptions/{}", self.azure.subscription_id())
+    }
+
+    /// What has the roles, in a sentence.
+    const fn scope(&self) -> &'static str {
+        match self.azure.management_group() {
+            Some(_) => "management group",
+            None => "subscription",
+        }
     }
 }
 

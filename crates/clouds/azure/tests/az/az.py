@@ -121,8 +121,8 @@ def assign(options):
         "roleDefinitionId": roles[0]["id"],
         "principalId": options["assignee-object-id"],
         "principalType": options["assignee-principal-type"],
-        "condition": options["condition"],
-        "conditionVersion": options["condition-version"],
+        "condition": options.get("condition"),
+        "conditionVersion": options.get("condition-version"),
         "description": options["description"],
     }}, api_version=AUTHORIZATION)
 

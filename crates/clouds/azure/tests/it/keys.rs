@@ -1,13 +1,11 @@
 //! Two keys, tried: what the provisioner's own role refuses, and what the
 //! reaper's allows.
 
-use crate::{
-    consent::{Approved, granted},
-    support::{
-        connected,
-        customer::{AUTHORIZATION, Caller, Grant, guid},
-        scene::{Scene, verify},
-    },
+use crate::support::{
+    connected,
+    customer::{AUTHORIZATION, Caller, Grant, guid},
+    scene::{Scene, verify},
+    shell::By,
 };
 use landfall_model::{connection::Connection, grant::Identity};
 use serde_json::{Value, json};
@@ -21,24 +19,76 @@ async fn refused(caller: &Caller<'_>, method: &str, path: &str, body: Value) {
     assert_eq!(status, 403, "{method} {path}: {answer}");
 }
 
+/// Where the two keys are tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the connection's subscription.
+    Here,
+    /// In another one below the management group of the grant.
+    Elsewhere,
+}
+
+impl Place {
+    /// Its subscription; before the grant.
+    async fn of(self, scene: &Scene, connection: &mut Connection) -> String {
+        match self {
+            Self::Here => scene.subscription.clone(),
+            Self::Elsewhere => {
+                let group = scene.below_a_group(connection).await;
+                scene.another_subscription(Some(&group)).await
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn by_assertions_there_are_two_keys() {
+    by_assertions(Place::Here).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_assertions_there_are_two_keys_in_all_of_a_management_group() {
+    by_assertions(Place::Elsewhere).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_a_secret_there_are_two_keys() {
+    by_a_secret(Place::Here).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_a_secret_there_are_two_keys_in_all_of_a_management_group() {
+    by_a_secret(Place::Elsewhere).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_consent_there_are_two_keys() {
+    by_consent(Place::Here).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_consent_there_are_two_keys_in_all_of_a_management_group() {
+    by_consent(Place::Elsewhere).await;
+}
+
+async fn by_assertions(place: Place) {
     let scene = Scene::new().await;
     let mut connection = scene.connection();
+    let subscription = place.of(&scene, &mut connection).await;
     let grant = scene.grant(&mut connection).await;
     connected(&mut connection);
     let found = scene.verify(&connection).await;
     assert!(!found.refused);
     let provisioner = &grant[&Identity::Provisioner];
     let makes = scene.as_identity(&connection, provisioner).await;
-    there_are_two_keys(&scene, &connection, &grant, makes).await;
+    there_are_two_keys(&scene, &connection, &grant, &subscription, makes).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn by_a_secret_there_are_two_keys() {
+async fn by_a_secret(place: Place) {
     let scene = Scene::new().await;
     let connector = scene.by_secret(true);
     let mut connection = scene.connection();
+    let subscription = place.of(&scene, &mut connection).await;
     let grant = scene.grant(&mut connection).await;
     let provisioner = &grant[&Identity::Provisioner];
     // What renews its own secret is part of what it could abuse.
@@ -56,17 +106,16 @@ async fn by_a_secret_there_are_two_keys() {
             "audiences": ["api://AzureADTokenExchange"], "passwordCredential": {}});
         refused(&makes, "POST", &path, body).await;
     }
-    there_are_two_keys(&scene, &connection, &grant, makes).await;
+    there_are_two_keys(&scene, &connection, &grant, &subscription, makes).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn by_consent_there_are_two_keys() {
-    let Approved {
-        scene,
-        connector,
-        connection,
-        grant,
-    } = granted().await;
+async fn by_consent(place: Place) {
+    let scene = Scene::new().await;
+    let connector = By::Consent.connector(&scene);
+    let mut connection = By::Consent.connection(&scene, connector.as_ref()).await;
+    let subscription = place.of(&scene, &mut connection).await;
+    let grant = scene.grant(&mut connection).await;
+    connected(&mut connection);
     let found = verify(connector.as_ref(), &connection).await;
     assert!(!found.refused);
     let (client, secret) = (scene.operator("client_id"), scene.operator("client_secret"));
@@ -74,7 +123,7 @@ async fn by_consent_there_are_two_keys() {
     let reaper = &grant[&Identity::Reaper];
     let path = format!("/v1.0/applications/{}/addPassword", reaper.application);
     refused(&makes, "POST", &path, json!({})).await;
-    there_are_two_keys(&scene, &connection, &grant, makes).await;
+    there_are_two_keys(&scene, &connection, &grant, &subscription, makes).await;
 }
 
 /// The provisioner destroys and widens nothing, and the reaper makes nothing.
@@ -82,15 +131,20 @@ async fn there_are_two_keys(
     scene: &Scene,
     connection: &Connection,
     grant: &Grant,
+    subscription: &str,
     makes: Caller<'_>,
 ) {
     let (provisioner, reaper) = (&grant[&Identity::Provisioner], &grant[&Identity::Reaper]);
     let destroys = scene.as_identity(connection, reaper).await;
-    let subscription = format!("/subscriptions/{}", scene.subscription);
+    let subscription = format!("/subscriptions/{subscription}");
 
     // What it is for: a group, an account in it, a lock on that.
     let group = format!("{subscription}/resourceGroups/landfall-shop");
     let api = "api-version=2024-01-01";
+    for namespace in ["Microsoft.Storage", "Microsoft.ManagedIdentity"] {
+        let path = format!("{subscription}/providers/{namespace}/register?{api}");
+        makes.must("POST", &path, json!({})).await;
+    }
     makes
         .must(
             "PUT",
@@ -174,8 +228,18 @@ async fn there_are_two_keys(
         (BLOB, reaper.principal.as_str(), "ServicePrincipal"),
         (ACR_PULL, workload, "User"),
     ] {
-        refused(&makes, "PUT", &at(&group), assign(role, principal, kind)).await;
+        let granted = connection.azure().unwrap().grant_scope();
+        for scope in [&group, &subscription, &granted] {
+            refused(&makes, "PUT", &at(scope), assign(role, principal, kind)).await;
+        }
     }
+    refused(
+        &makes,
+        "PUT",
+        &at(&subscription),
+        assign(OWNER, &provisioner.principal, "ServicePrincipal"),
+    )
+    .await;
     for made in [provisioner, reaper] {
         refused(
             &makes,

@@ -1,8 +1,10 @@
 //! The connector on the sandbox, over https, with assertions of a real issuer
 //! whose documents the sandbox fetches.
 
+mod broad;
 mod consent;
 mod emulators;
+mod groups;
 mod keyless;
 mod keys;
 mod rotation;

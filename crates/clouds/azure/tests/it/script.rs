@@ -3,201 +3,15 @@
 
 use crate::support::{
     TestClock, change, check, connected,
-    scene::{Scene, URL, spec, verify},
+    scene::{Scene, URL, verify},
+    shell::{Az, Shell, both, printed, script},
     with,
 };
 use landfall_model::{
-    Clock as _, Timestamp,
-    check::Outcome,
-    connection::{AzureAccess, Connection},
-    connector::{Connector, Detection},
+    Clock as _, Timestamp, check::Outcome, connection::AzureAccess, connector::Detection,
 };
 use serde_json::Value;
-use std::{
-    io::Write as _,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
-
-/// What `az` is for the script.
-enum Az {
-    StandIn(PathBuf),
-    Real(PathBuf),
-}
-
-impl Az {
-    /// `None` skips the test, and says so.
-    fn stand_in() -> Option<Self> {
-        let python = std::env::var_os("LANDFALL_TEST_PYTHON")
-            .map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-        let found = Command::new(&python).arg("--version").output();
-        if found.is_ok_and(|output| output.status.success()) {
-            return Some(Self::StandIn(python));
-        }
-        skipped("there is no Python");
-        None
-    }
-
-    /// `LANDFALL_TEST_AZ` names it, or it is beside `LANDFALL_TEST_PYTHON`.
-    fn real() -> Option<Self> {
-        let named = std::env::var_os("LANDFALL_TEST_AZ").map(PathBuf::from);
-        let beside = || {
-            let python = PathBuf::from(std::env::var_os("LANDFALL_TEST_PYTHON")?);
-            Some(python.parent()?.join("az"))
-        };
-        let found = named.or_else(beside).filter(|path| path.exists());
-        if found.is_none() {
-            skipped("the Azure CLI is not installed (LANDFALL_TEST_AZ)");
-        }
-        found.map(Self::Real)
-    }
-}
-
-fn skipped(why: &str) {
-    // Not eprintln!: that is shown for failed tests only.
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
-}
-
-/// A shell of the customer's administrator.
-struct Shell<'s> {
-    scene: &'s Scene,
-    folder: tempfile::TempDir,
-    real: bool,
-}
-
-impl<'s> Shell<'s> {
-    fn open(scene: &'s Scene, az: &Az) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let shell = Self {
-            scene,
-            real: matches!(az, Az::Real(_)),
-            folder,
-        };
-        let command = match az {
-            Az::StandIn(python) => format!(
-                "{} -B {}/tests/az/az.py",
-                python.display(),
-                env!("CARGO_MANIFEST_DIR")
-            ),
-            Az::Real(path) => path.display().to_string(),
-        };
-        let path = shell.path("bin/az");
-        std::fs::create_dir(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, format!("#!/bin/sh\nexec {command} \"$@\"\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        if shell.real {
-            shell.sign_in();
-        }
-        shell
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn origin(&self) -> String {
-        let url = self.scene.config.authority.as_str();
-        url.trim_end_matches('/').to_owned()
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        let path = std::env::var("PATH").unwrap();
-        let bin = self.path("bin");
-        let ca: &Path = self.scene.config.ca_certificate.as_ref().unwrap();
-        command
-            .env("PATH", format!("{}:{path}", bin.display()))
-            .env("AZURE_CONFIG_DIR", self.path("azure"))
-            .env("AZURE_CORE_COLLECT_TELEMETRY", "no")
-            .env("AZURE_CORE_INSTANCE_DISCOVERY", "false")
-            .env("REQUESTS_CA_BUNDLE", ca)
-            .env("STANDIN_ORIGIN", self.origin())
-            .env("STANDIN_CA", ca)
-            .env("STANDIN_TENANT", &self.scene.tenant)
-            .env("STANDIN_SUBSCRIPTION", &self.scene.subscription)
-            .env("STANDIN_CLIENT", self.scene.of_customer(0, "client_id"))
-            .env("STANDIN_SECRET", self.scene.of_customer(0, "client_secret"))
-            .env("LANDFALL_WAIT", "0")
-            .env_remove("HTTPS_PROXY")
-            .env_remove("https_proxy");
-        command
-    }
-
-    /// What a person does once, for a cloud that az does not know.
-    fn sign_in(&self) {
-        let origin = self.origin();
-        let cloud = [
-            "cloud",
-            "register",
-            "--name",
-            "Sandbox",
-            "--endpoint-active-directory",
-            &origin,
-            "--endpoint-active-directory-resource-id",
-            &origin,
-            "--endpoint-resource-manager",
-            &origin,
-            "--endpoint-active-directory-graph-resource-id",
-            &origin,
-            "--endpoint-microsoft-graph-resource-id",
-            &origin,
-        ];
-        let client = self.scene.of_customer(0, "client_id");
-        let secret = self.scene.of_customer(0, "client_secret");
-        let login = [
-            "login",
-            "--service-principal",
-            "--username",
-            &client,
-            "--password",
-            &secret,
-            "--tenant",
-            &self.scene.tenant,
-        ];
-        for arguments in [&cloud[..], &["cloud", "set", "--name", "Sandbox"], &login] {
-            let output = self.command("az").args(arguments).output().unwrap();
-            assert!(output.status.success(), "{arguments:?}\n{}", both(&output));
-        }
-    }
-
-    fn run(&self, script: &str, arguments: &[&str]) -> Output {
-        self.run_with(script, arguments, &[])
-    }
-
-    fn run_with(&self, script: &str, arguments: &[&str], set: &[(&str, &str)]) -> Output {
-        let path = self.path("connect.sh");
-        std::fs::write(&path, script).unwrap();
-        let mut command = self.command("bash");
-        command.envs(set.iter().copied());
-        command.arg(path).args(arguments).output().unwrap()
-    }
-}
-
-fn both(output: &Output) -> String {
-    format!(
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-async fn script(connector: &dyn Connector, connection: &Connection) -> String {
-    let principal = connector.principal().await.unwrap();
-    let guide = connector
-        .guide(connection, &[], &spec(connection), &principal)
-        .unwrap();
-    guide.commands("script").unwrap().to_owned()
-}
-
-/// The value that the script printed behind a label.
-fn printed<'o>(output: &'o str, label: &str) -> &'o str {
-    output
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(label))
-        .unwrap_or_else(|| panic!("no '{label}' in\n{output}"))
-        .trim()
-}
+use std::path::Path;
 
 /// From the script to a connection that verifies, twice.
 async fn connects(az: &Az) {
@@ -323,7 +137,7 @@ async fn by_secret(az: &Az) {
     change(&mut moved, |azure| {
         azure.access = AzureAccess::WorkloadIdentity { client_id: None };
     });
-    let script = self::script(keyless, &moved).await;
+    let script = crate::support::shell::script(keyless, &moved).await;
     let output = shell.run(&script, &[]);
     assert!(!output.status.success());
     assert!(
@@ -384,7 +198,10 @@ async fn by_consent(az: &Az) {
     // The same tenant, subscription and application once more: each connection
     // has an assignment of its own.
     let second = crate::consent::prepared(&scene, connector.as_ref()).await;
-    let output = shell.run(&self::script(connector.as_ref(), &second).await, &[]);
+    let output = shell.run(
+        &crate::support::shell::script(connector.as_ref(), &second).await,
+        &[],
+    );
     assert!(output.status.success(), "{}", both(&output));
     assert_eq!(connector.detect(&second).await, Detection::Granted);
     assert_eq!(connector.detect(&connection).await, Detection::Granted);
@@ -400,49 +217,6 @@ async fn the_script_connects_by_consent() {
 async fn the_script_connects_by_consent_with_the_real_azure_cli() {
     let Some(az) = Az::real() else { return };
     by_consent(&az).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_script_grants_at_a_management_group() {
-    let Some(az) = Az::stand_in() else { return };
-    let scene = Scene::new().await;
-    let shell = Shell::open(&scene, &az);
-    let mut connection = scene.connection();
-    // The root group of a tenant has the tenant's id.
-    let group = scene.tenant.clone();
-    change(&mut connection, |azure| {
-        azure.management_group = Some(group.parse().unwrap());
-    });
-    let admin = scene.administrator().await;
-    let principal = format!(
-        "/v1.0/servicePrincipals(appId='{}')",
-        scene.of_customer(0, "client_id")
-    );
-    let principal = admin.must("GET", &principal, Value::Null).await;
-    let owner = serde_json::json!({
-        "scope": format!("/providers/Microsoft.Management/managementGroups/{group}"),
-        "principal_id": principal["id"],
-        "role": "Owner",
-    });
-    scene.admin("azure/role-assignments", &owner).await;
-    let script = script(scene.connector.as_ref(), &connection).await;
-    let output = shell.run(&script, &[]);
-    assert!(output.status.success(), "{}", both(&output));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let client = printed(&text, "Client id:").parse().unwrap();
-    change(&mut connection, |azure| {
-        azure.access = AzureAccess::WorkloadIdentity {
-            client_id: Some(client),
-        };
-    });
-    assert_eq!(
-        scene.connector.detect(&connection).await,
-        Detection::Granted
-    );
-    connected(&mut connection);
-    let found = scene.verify(&connection).await;
-    assert_eq!(with(&found, Outcome::Fail), [""; 0]);
-    assert_eq!(with(&found, Outcome::Warn), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,15 +22,8 @@ pub(super) fn consent(context: &Context<'_>, application: &Application) -> Vec<S
 }
 
 pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
-    let azure = context.azure;
     let mut steps = vec![
-        format!(
-            "Sign in to {} in the tenant {} and open Subscriptions → {}. You need to be Owner \
-             there, or User Access Administrator and Contributor.",
-            context.config.portal_url.as_str().trim_end_matches('/'),
-            azure.tenant_id(),
-            azure.subscription_id()
-        ),
+        sign_in(context),
         format!(
             "Settings → Resource providers: select and Register each of {}. Landfall registers \
              what is left out once it may.",
@@ -51,12 +44,17 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
     for role in context.roles() {
         steps.push(format!(
             "{} → Access control (IAM) → Add → Add custom role → Start from scratch. Name {}; \
-             description: {}. Under JSON → Edit, paste into \"actions\": {}. Assignable scope: {} \
+             description: {}. Under JSON → Edit, paste into \"actions\": {}{}. Assignable scope: {} \
              alone. Create.",
             place(context),
             role.name,
             role.description,
-            serde_json::to_string(&role.actions).unwrap_or_default(),
+            list(&role.actions),
+            if role.not_actions.is_empty() {
+                String::new()
+            } else {
+                format!(", and into \"notActions\": {}", list(&role.not_actions))
+            },
             context.spec.scope,
         ));
     }
@@ -82,16 +80,40 @@ pub(super) fn steps(context: &Context<'_>) -> Vec<String> {
     steps
 }
 
-fn place(context: &Context<'_>) -> &'static str {
-    if context.azure.management_group().is_some() {
-        "Management groups → the group"
-    } else {
-        "The subscription"
+fn list(actions: &[String]) -> String {
+    serde_json::to_string(actions).unwrap_or_default()
+}
+
+fn sign_in(context: &Context<'_>) -> String {
+    let azure = context.azure;
+    let portal = context.config.portal_url.as_str().trim_end_matches('/');
+    let (tenant, subscription) = (azure.tenant_id(), azure.subscription_id());
+    match azure.management_group() {
+        None => format!(
+            "Sign in to {portal} in the tenant {tenant} and open Subscriptions → {subscription}. \
+             You need to be Owner there, or User Access Administrator and Contributor.",
+        ),
+        Some(group) => format!(
+            "Sign in to {portal} in the tenant {tenant} and open Management groups: the \
+             subscription {subscription} must be below the group with the id {group}. You need to \
+             be Owner of the group, or User Access Administrator, and Contributor in the \
+             subscription. Then open Subscriptions → {subscription}.",
+        ),
+    }
+}
+
+fn place(context: &Context<'_>) -> String {
+    match context.azure.management_group() {
+        Some(group) => format!("Management groups → {group}"),
+        None => "The subscription".to_owned(),
     }
 }
 
 fn application(context: &Context<'_>, role: &AzureRole) -> Vec<String> {
     let what = match role.identity {
+        Identity::Provisioner if !role.not_actions.is_empty() => {
+            "does everything but a few things, as was chosen"
+        }
         Identity::Provisioner => "creates and changes, and deletes nothing",
         Identity::Reaper => "deletes, one approved resource at a time",
     };
@@ -142,11 +164,18 @@ fn assignment(context: &Context<'_>, role: &AzureRole) -> String {
     let mut text = format!(
         "{} → Access control (IAM) → Add role assignment: the role {name}, the member {member} \
          (User, group, or service principal; it is found only by typing its whole name). \
-         Description: {} {CLIENT_MARK}{client}. Conditions → Add condition → Code editor, with the \
-         object ids of your enterprise applications: {}",
+         Description: {} {CLIENT_MARK}{client}. {}",
         place(context),
         role.assignment,
-        condition(context, role, object_id),
+        match condition(context, role, object_id) {
+            Some(condition) => format!(
+                "Conditions → Add condition → Code editor, with the object ids of your enterprise \
+                 applications: {condition}"
+            ),
+            None => "Conditions: none; where the portal asks what the member may assign, choose \
+                     all roles"
+                .to_owned(),
+        },
     );
     if approved.is_some() {
         text.push_str(

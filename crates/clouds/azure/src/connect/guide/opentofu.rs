@@ -7,7 +7,7 @@ use std::fmt::Write;
 pub(super) fn write(context: &Context<'_>) -> String {
     let azure = context.azure;
     let mut text = format!(
-        "# Lets Landfall into one Azure subscription. Save as main.tf in a folder of its
+        "{about}
 # own; then: tofu init && tofu apply
 
 terraform {{
@@ -36,6 +36,11 @@ provider \"azurerm\" {{
 {providers}  ]
 }}
 ",
+        about = match azure.management_group() {
+            None =>
+                "# Lets Landfall into one Azure subscription. Save as main.tf in a folder of its",
+            Some(_) => GROUP,
+        },
         tenant = hcl(azure.tenant_id().as_str()),
         subscription = hcl(azure.subscription_id().as_str()),
         providers = context
@@ -52,6 +57,9 @@ provider \"azurerm\" {{
     text.push_str(outputs(context));
     text
 }
+
+const GROUP: &str = "# Lets Landfall into an Azure management group and all subscriptions below it;
+# resource providers are registered in one of them. Save as main.tf in a folder of its";
 
 /// How the module refers to an identity's service principal.
 fn principal(context: &Context<'_>, identity: Identity) -> String {
@@ -180,8 +188,18 @@ fn granted(context: &Context<'_>, role: &AzureRole) -> String {
             String::new(),
         ),
     };
-    let actions = role.actions.iter().fold(String::new(), |text, action| {
-        text + &format!("      {},\n", hcl(action))
+    let list = |name: &str, actions: &[String]| {
+        let each = actions
+            .iter()
+            .map(|action| format!("      {},\n", hcl(action)));
+        format!("    {name} = [\n{}    ]\n", each.collect::<String>())
+    };
+    let mut permissions = list("actions", &role.actions);
+    if !role.not_actions.is_empty() {
+        permissions.push_str(&list("not_actions", &role.not_actions));
+    }
+    let condition = condition_expression(context, role).map_or_else(String::new, |condition| {
+        format!("  condition_version  = \"2.0\"\n  condition          = {condition}\n")
     });
     format!(
         "
@@ -191,9 +209,7 @@ resource \"azurerm_role_definition\" \"{who}\" {{
   scope             = {scope}
   assignable_scopes = [{scope}]
   permissions {{
-    actions = [
-{actions}    ]
-  }}
+{permissions}  }}
 }}
 
 resource \"azurerm_role_assignment\" \"{who}\" {{
@@ -202,15 +218,12 @@ resource \"azurerm_role_assignment\" \"{who}\" {{
   principal_id       = {principal}.object_id
   principal_type     = \"ServicePrincipal\"
   description        = {assignment}
-  condition_version  = \"2.0\"
-  condition          = {condition}
-}}
+{condition}}}
 ",
         role_name = hcl(&role.name),
         description = hcl(&role.description),
         scope = hcl(&context.spec.scope),
         principal = principal(context, role.identity),
-        condition = condition_expression(context, role),
     )
 }
 
@@ -219,16 +232,16 @@ fn with_reference(text: &str, reference: &str) -> String {
     format!("join(\"\", [{}, {reference}])", hcl(text))
 }
 
-fn condition_expression(context: &Context<'_>, role: &AzureRole) -> String {
+fn condition_expression(context: &Context<'_>, role: &AzureRole) -> Option<String> {
     let marker = |identity: Identity| format!("@{}@", identity.as_str().to_uppercase());
-    let text = hcl(&condition(context, role, marker));
-    context.roles().fold(text, |text, other| {
+    let text = hcl(&condition(context, role, marker)?);
+    Some(context.roles().fold(text, |text, other| {
         format!(
             "replace({text}, {}, {}.object_id)",
             hcl(&marker(other.identity)),
             principal(context, other.identity)
         )
-    })
+    }))
 }
 
 fn outputs(context: &Context<'_>) -> &'static str {

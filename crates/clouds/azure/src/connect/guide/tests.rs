@@ -1,3 +1,5 @@
+mod scope;
+
 use super::quote::{hcl, shell};
 use super::*;
 use landfall_model::{
@@ -76,6 +78,15 @@ pub(in crate::connect) fn connection(
         updated_at: now,
         version: 1,
     }
+}
+
+const BREADTHS: [Breadth; 2] = [Breadth::Narrow, Breadth::Broad];
+
+fn widen(connection: &mut Connection, breadth: Breadth) {
+    let Target::Azure(azure) = &mut connection.target else {
+        panic!("the connection is to Azure");
+    };
+    azure.breadth = breadth;
 }
 
 fn guide(connection: &Connection, issuer: Option<&str>) -> GrantGuide {
@@ -163,8 +174,10 @@ proptest! {
         issuer in hostile(),
         group in proptest::option::of("[a-zA-Z0-9][a-zA-Z0-9_().-]{0,88}[a-zA-Z0-9]"),
         by in proptest::sample::select(BY.as_slice()),
+        breadth in proptest::sample::select(BREADTHS.as_slice()),
     ) {
-        let connection = connection(&external_id, group.as_deref().map(|group| group.parse().unwrap()), by);
+        let mut connection = connection(&external_id, group.as_deref().map(|group| group.parse().unwrap()), by);
+        widen(&mut connection, breadth);
         let guide = guide(&connection, Some(&issuer));
         let script = guide.commands("script").unwrap();
         prop_assert_eq!(parses(script), Ok(()));
@@ -183,14 +196,19 @@ proptest! {
 #[test]
 fn shellcheck_has_nothing_to_say() {
     let issuer = Some("https://id.landfall.example/acme");
-    for (by, issuer) in [
+    for (by, issuer, breadth) in [
         (By::Token, issuer),
         (By::Secret, issuer),
         (By::Secret, None),
         (By::Consent, issuer),
         (By::Consent, None),
-    ] {
-        let connection = connection("landfall-0123456789abcdef", None, by);
+    ]
+    .into_iter()
+    .flat_map(|(by, issuer)| BREADTHS.map(|breadth| (by, issuer, breadth)))
+    {
+        let group = (by == By::Token).then(|| "landing-zones".parse().unwrap());
+        let mut connection = connection("landfall-0123456789abcdef", group, by);
+        widen(&mut connection, breadth);
         let guide = guide(&connection, issuer);
         let script = guide.commands("script").unwrap();
         assert_eq!(parses(script), Ok(()));

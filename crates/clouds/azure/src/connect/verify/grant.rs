@@ -212,8 +212,11 @@ fn as_specified(run: &Run<'_>, snapshot: &Snapshot<'_>, ids: &BTreeMap<Identity,
     } else {
         Found::warn(
             found.join("; "),
-            "if this was not you, somebody else can change access in this subscription; run the \
-             script again to undo it",
+            format!(
+                "if this was not you, somebody else can change access in this {}; run the script \
+                 again to undo it",
+                run.scope()
+            ),
         )
     }
 }
@@ -233,8 +236,11 @@ fn as_before(run: &Run<'_>, snapshot: &Snapshot<'_>, ids: &BTreeMap<Identity, St
             } else {
                 Found::warn(
                     format!("{changed}: {}", found.join("; ")),
-                    "the subscription's activity log says who changed it; run the script again to \
-                     undo it",
+                    format!(
+                        "the {}'s activity log says who changed it; run the script again to undo \
+                         it",
+                        run.scope()
+                    ),
                 )
             }
         }

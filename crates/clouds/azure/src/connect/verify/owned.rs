@@ -1,10 +1,13 @@
 //! That the connection is its organization's: asked before anything else of a
 //! subscription that is entered as the operator's application.
 
-use super::{Found, Question, Run, holds, no_session, subscription};
+use super::{Found, Question, Run, above, holds, no_session, subscription};
 use crate::{
     client::Session,
-    connect::ownership::{self, Ownership},
+    connect::{
+        guide::place,
+        ownership::{self, Ownership},
+    },
 };
 use landfall_model::{check::Check, driver::FailureKind, grant::azure::CONNECTION_MARK};
 
@@ -18,7 +21,10 @@ pub(super) struct Findings {
 fn question(run: &Run<'_>) -> Question {
     Question::new(
         "azure.ownership-proven",
-        "Whoever made this connection may assign roles in the subscription",
+        format!(
+            "Whoever made this connection may assign roles in the {}",
+            run.scope()
+        ),
         format!(
             "the role assignments of this server's application that count in {}, for \
              {CONNECTION_MARK}{}",
@@ -54,10 +60,9 @@ pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Findings {
             let mut checks = vec![run.recorder.noted(question(run), found)];
             // Not even the subscription's name is told to whoever may be
             // somebody else.
-            checks.extend(subscription::skip_for(
-                run,
-                "not asked: it is not proven whose subscription this is",
-            ));
+            let why = "not asked: it is not proven whose subscription this is";
+            checks.extend(subscription::skip_for(run, why));
+            checks.extend(above::skip(run, why));
             return Findings {
                 checks,
                 proven: false,
@@ -78,17 +83,30 @@ pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Findings {
     };
     let own = run.recorder.noted(question(run), found);
     let seen = subscription::refused(run, &failure);
+    let above = if denied {
+        above::unseen(run, session).await
+    } else {
+        above::skip(
+            run,
+            "not asked: it is not proven whose subscription this is",
+        )
+    };
     Findings {
         proven: holds(&own),
         refused: seen.refused,
-        checks: std::iter::once(own).chain(seen.checks).collect(),
+        checks: std::iter::once(own)
+            .chain(seen.checks)
+            .chain(above)
+            .collect(),
     }
 }
 
 fn remedy(run: &Run<'_>) -> String {
     format!(
         "run the script, or write {CONNECTION_MARK}{} into the description of the application's \
-         role assignment at {}: Subscriptions → Access control (IAM) → Role assignments",
-        run.azure.external_id, run.spec.scope
+         role assignment at {}: {} → Access control (IAM) → Role assignments",
+        run.azure.external_id,
+        run.spec.scope,
+        place(run.azure)
     )
 }

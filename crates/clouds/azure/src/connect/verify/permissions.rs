@@ -5,6 +5,7 @@ use super::{Found, Question, Run, Signed, few_at_once, grant::Reading, no_sessio
 use crate::connect::reaper::{AUTHORIZATION, last_segment};
 use landfall_model::{
     check::Check,
+    connection::Breadth,
     driver::Failure,
     grant::{AzurePermissionGroup, Identity},
 };
@@ -182,11 +183,17 @@ async fn group_check(run: &Run<'_>, group: &AzurePermissionGroup, effective: &Ef
 }
 
 fn narrower(run: &Run<'_>, identity: Identity) -> String {
+    let name = run.azure.display_name(identity.as_str());
+    if identity == Identity::Provisioner && run.azure.breadth() == Breadth::Broad {
+        return format!(
+            "where your policy allows it, connect with the narrow role: the script then narrows \
+             {name}"
+        );
+    }
     format!(
-        "run the script, then remove every other role of the {} in the subscription: {} is \
-         enough",
+        "run the script, then remove every other role of the {} in the {}: {name} is enough",
         identity.as_str(),
-        run.azure.display_name(identity.as_str())
+        run.scope(),
     )
 }
 
@@ -210,6 +217,12 @@ async fn limited(run: &Run<'_>, effective: &Effective) -> Check {
                 .peekable();
             if assigning.peek().is_none() {
                 return Found::pass("it cannot assign any role");
+            }
+            if run.azure.breadth() == Breadth::Broad {
+                return Found::skipped(
+                    "not judged: the broad role was chosen, which has no such limit; see the \
+                     second key",
+                );
             }
             if assigning.all(|one| one.conditioned) {
                 Found::pass(
@@ -255,6 +268,17 @@ async fn two_keys(
                 .filter(|group| !group.expect_allowed && group.identity == Identity::Provisioner)
                 .flat_map(|group| &group.actions)
                 .any(|action| allowed(permissions, action));
+            // Chosen, whatever it allows today: no second key is claimed.
+            if run.azure.breadth() == Breadth::Broad {
+                return Found::warn(
+                    format!(
+                        "two keys: no. The broad role was chosen, so one key is enough: the \
+                         provisioner can destroy by itself, by {}",
+                        roles_of(reading, provisioner)
+                    ),
+                    narrower(run, Identity::Provisioner),
+                );
+            }
             if unlimited || destroys {
                 return Found::warn(
                     format!(

@@ -9,7 +9,9 @@ mod answered;
 mod asked;
 mod wrong;
 
-use super::{Found, Run, Signed, grant::Reading, holds, owned, recorder::Settling, subscription};
+use super::{
+    Found, Run, Signed, above, grant::Reading, holds, owned, recorder::Settling, subscription,
+};
 use crate::{client::Session, connect::reaper, error::Service};
 use answered::{accepted, identified};
 use asked::{Shown, accepted_question, client_question, known_question, shown};
@@ -20,6 +22,8 @@ use landfall_model::{
     grant::Identity,
 };
 use wrong::{rest_skipped, wrongs};
+
+const NOBODY: &str = "not asked: nobody could sign in as the provisioner";
 
 pub(super) struct Findings<'a> {
     pub(super) checks: Vec<Check>,
@@ -75,6 +79,7 @@ pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
                 checks.push(owned::skip(run));
             }
             checks.extend(subscription::skip(run));
+            checks.extend(above::skip(run, NOBODY));
             return Findings {
                 checks,
                 signed: None,
@@ -99,6 +104,11 @@ pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
     let found = subscription::check(run, &session).await;
     refused |= found.refused;
     checks.extend(found.checks);
+    checks.extend(if found.visible {
+        above::check(run, &session).await
+    } else {
+        above::unseen(run, &session).await
+    });
     Findings {
         checks,
         signed: found.visible.then(|| Signed {
@@ -218,6 +228,7 @@ fn skip(run: &Run<'_>, identity: Identity, why: &str) -> Vec<Check> {
                 checks.push(owned::skip(run));
             }
             checks.extend(subscription::skip(run));
+            checks.extend(above::skip(run, NOBODY));
         }
         Identity::Reaper => checks.push(subscription::skip_role(run, why)),
     }

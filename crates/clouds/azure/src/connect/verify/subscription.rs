@@ -2,7 +2,11 @@
 //! counts in it.
 
 use super::{Found, Question, Run};
-use crate::{client::Session, connect::detect, door::Door};
+use crate::{
+    client::Session,
+    connect::{detect, guide::place},
+    door::Door,
+};
 use landfall_model::{
     check::Check,
     driver::{Failure, FailureKind},
@@ -177,10 +181,11 @@ fn role_remedy(run: &Run<'_>) -> String {
     };
     format!(
         "run the script again, or assign the role {} to the application at {}{mark}: \
-         Subscriptions → Access control (IAM) → Add role assignment; the member is found only by \
-         typing its whole name",
+         {} → Access control (IAM) → Add role assignment; the member is found only by typing its \
+         whole name",
         run.azure.display_name("provisioner"),
         run.spec.scope,
+        place(run.azure),
     )
 }
 

@@ -99,8 +99,9 @@ async fn owner_is_accepted_with_the_mark_and_costs_the_second_key() {
     approved(&scene, connector.as_ref(), &connection).await;
     let admin = scene.administrator().await;
     let spec = spec(&connection);
-    let role = spec.azure().unwrap().role(Identity::Provisioner).unwrap();
-    let made = scene.make_role(&admin, role).await;
+    let spec = spec.azure().unwrap();
+    let role = spec.role(Identity::Provisioner).unwrap();
+    let made = scene.make_role(&admin, &spec.scope, role).await;
     let owner = |description: &str| {
         json!({"properties": {
             "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/\

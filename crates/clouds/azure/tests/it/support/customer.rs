@@ -165,9 +165,9 @@ impl Scene {
         );
         for role in &spec.roles {
             let made = if approved && role.identity == Identity::Provisioner {
-                self.make_role(&admin, role).await
+                self.make_role(&admin, &spec.scope, role).await
             } else {
-                self.make(&admin, connection, role).await
+                self.make(&admin, connection, &spec.scope, role).await
             };
             grant.insert(role.identity, made);
         }
@@ -184,7 +184,12 @@ impl Scene {
     }
 
     /// A role for the operator's application, which is there already.
-    pub(crate) async fn make_role(&self, admin: &Caller<'_>, role: &AzureRole) -> Made {
+    pub(crate) async fn make_role(
+        &self,
+        admin: &Caller<'_>,
+        scope: &str,
+        role: &AzureRole,
+    ) -> Made {
         let client = self.operator("client_id");
         let principal = format!("/v1.0/servicePrincipals(appId='{client}')");
         let principal = admin.must("GET", &principal, Value::Null).await;
@@ -192,19 +197,17 @@ impl Scene {
             application: String::new(),
             client,
             principal: principal["id"].as_str().unwrap().to_owned(),
-            definition: self.define(admin, role).await,
+            definition: self.define(admin, scope, role).await,
             assignment: format!(
-                "/subscriptions/{}/providers/Microsoft.Authorization/roleAssignments/{}",
-                self.subscription,
+                "{scope}/providers/Microsoft.Authorization/roleAssignments/{}",
                 guid()
             ),
         }
     }
 
-    async fn define(&self, admin: &Caller<'_>, role: &AzureRole) -> String {
+    async fn define(&self, admin: &Caller<'_>, scope: &str, role: &AzureRole) -> String {
         let definition = format!(
-            "/subscriptions/{}/providers/Microsoft.Authorization/roleDefinitions/{}",
-            self.subscription,
+            "{scope}/providers/Microsoft.Authorization/roleDefinitions/{}",
             guid()
         );
         admin
@@ -214,16 +217,22 @@ impl Scene {
                 json!({"properties": {
                     "roleName": role.name,
                     "description": role.description,
-                    "assignableScopes": [format!("/subscriptions/{}", self.subscription)],
-                    "permissions": [{"actions": role.actions, "notActions": []}],
+                    "assignableScopes": [scope],
+                    "permissions": [{"actions": role.actions, "notActions": role.not_actions}],
                 }}),
             )
             .await;
         definition
     }
 
-    async fn make(&self, admin: &Caller<'_>, connection: &Connection, role: &AzureRole) -> Made {
-        let definition = self.define(admin, role).await;
+    async fn make(
+        &self,
+        admin: &Caller<'_>,
+        connection: &Connection,
+        scope: &str,
+        role: &AzureRole,
+    ) -> Made {
+        let definition = self.define(admin, scope, role).await;
         let application = admin
             .must(
                 "POST",
@@ -242,8 +251,7 @@ impl Scene {
             principal: text(&principal["id"]),
             definition,
             assignment: format!(
-                "/subscriptions/{}/providers/Microsoft.Authorization/roleAssignments/{}",
-                self.subscription,
+                "{scope}/providers/Microsoft.Authorization/roleAssignments/{}",
                 text(&principal["id"])
             ),
         };
@@ -270,11 +278,11 @@ impl Scene {
 
     pub(crate) async fn assign(&self, admin: &Caller<'_>, role: &AzureRole, grant: &Grant) {
         let made = &grant[&role.identity];
-        let condition = grant
-            .iter()
-            .fold(role.condition.clone().unwrap(), |text, (identity, made)| {
+        let condition = role.condition.clone().map(|condition| {
+            grant.iter().fold(condition, |text, (identity, made)| {
                 text.replace(object_id_of(*identity), &made.principal)
-            });
+            })
+        });
         admin
             .must(
                 "PUT",
@@ -285,7 +293,7 @@ impl Scene {
                     "principalType": "ServicePrincipal",
                     "description": format!("{} {CLIENT_MARK}{}", role.assignment, made.client),
                     "condition": condition,
-                    "conditionVersion": "2.0",
+                    "conditionVersion": condition.is_some().then_some("2.0"),
                 }}),
             )
             .await;

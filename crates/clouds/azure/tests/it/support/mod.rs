@@ -1,6 +1,8 @@
 pub(crate) mod customer;
 pub(crate) mod emulators;
+pub(crate) mod groups;
 pub(crate) mod scene;
+pub(crate) mod shell;
 
 use async_trait::async_trait;
 use landfall_model::{

@@ -1,6 +1,7 @@
 //! What is wrong, as a table: each row breaks one thing of a connection that
 //! worked, and says which check tells it and what it tells people to do.
 
+mod groups;
 mod rows;
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
         change, check, connected,
         customer::{AUTHORIZATION, Grant},
         scene::{Scene, verify},
+        shell::{BY, By},
         with,
     },
 };
@@ -221,4 +223,35 @@ async fn admin_consent() {
         (connection, grant)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_management_group() {
+    for by in BY {
+        let scene = Scene::new().await;
+        let connector = by.connector(&scene);
+        if by == By::Consent {
+            by.connection(&scene, connector.as_ref()).await;
+        }
+        let own = match by {
+            By::Consent => groups::of_consent(),
+            By::Token | By::Secret => groups::of_own_application(),
+        };
+        let rows = groups::of_all().into_iter().chain(own).collect();
+        let made = connector.as_ref();
+        all(&scene, made, rows, async |scene| {
+            let mut connection = match by {
+                By::Consent => consent::prepared(scene, made).await,
+                By::Token | By::Secret => scene.connection(),
+            };
+            scene.below_a_group(&mut connection).await;
+            let grant = scene.grant(&mut connection).await;
+            if by == By::Secret {
+                let own = &grant[&BY_PROVISIONER];
+                scene.use_secret(&mut connection, own, 300).await;
+            }
+            (connection, grant)
+        })
+        .await;
+    }
 }

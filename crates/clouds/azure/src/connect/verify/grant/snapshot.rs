@@ -30,13 +30,28 @@ pub(super) fn snapshot<'r>(
     read: &'r Read,
     ids: &BTreeMap<Identity, String>,
 ) -> Snapshot<'r> {
+    let roles: Vec<_> = run
+        .expected_roles()
+        .map(|role| {
+            let definition = role_named(&read.roles, run.azure, role.identity);
+            let id = ids.get(&role.identity);
+            (role, definition.map(|one| Granted::of(run, read, one, id)))
+        })
+        .collect();
     let mut others = BTreeSet::new();
     for assignment in &read.assignments {
         let properties = &assignment["properties"];
         let principal = properties["principalId"].as_str().unwrap_or_default();
         for (identity, id) in ids {
             let own = role_named(&read.roles, run.azure, *identity);
-            if principal == id && !own.is_some_and(|role| is_of(assignment, role)) {
+            let granted =
+                own.is_some_and(|own| is_of(assignment, own)) && is_at(assignment, &run.spec.scope);
+            // In the wrong place it is told with its role.
+            let told = roles.iter().any(|(_, found)| {
+                let found = found.as_ref().and_then(|found| found.assignment);
+                found.is_some_and(|found| std::ptr::eq(found, assignment))
+            });
+            if principal == id && !granted && !told {
                 let role = last_segment(properties["roleDefinitionId"].as_str().unwrap_or("?"));
                 others.insert(format!(
                     "the {} also has {} at {}",
@@ -47,22 +62,6 @@ pub(super) fn snapshot<'r>(
             }
         }
     }
-    let roles = run
-        .expected_roles()
-        .map(|role| {
-            let found =
-                role_named(&read.roles, run.azure, role.identity).map(|definition| Granted {
-                    definition,
-                    assignment: read.assignments.iter().find(|one| {
-                        is_of(one, definition)
-                            && ids.get(&role.identity).is_some_and(|id| {
-                                one["properties"]["principalId"].as_str() == Some(id.as_str())
-                            })
-                    }),
-                });
-            (role, found)
-        })
-        .collect();
     Snapshot { roles, others }
 }
 
@@ -74,6 +73,35 @@ fn texts(value: &Value) -> BTreeSet<String> {
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect()
+}
+
+impl<'r> Granted<'r> {
+    /// The assignment where the script makes it, else one that is elsewhere.
+    fn of(
+        run: &Run<'_>,
+        read: &'r Read,
+        definition: &'r Value,
+        principal: Option<&String>,
+    ) -> Self {
+        let all = || {
+            read.assignments.iter().filter(|one| {
+                let held_by = one["properties"]["principalId"].as_str();
+                is_of(one, definition) && principal.is_some_and(|id| held_by == Some(id.as_str()))
+            })
+        };
+        Self {
+            definition,
+            assignment: all()
+                .find(|one| is_at(one, &run.spec.scope))
+                .or_else(|| all().next()),
+        }
+    }
+}
+
+fn is_at(assignment: &Value, scope: &str) -> bool {
+    assignment["properties"]["scope"]
+        .as_str()
+        .is_some_and(|is| is.eq_ignore_ascii_case(scope))
 }
 
 impl Granted<'_> {
@@ -174,15 +202,26 @@ impl Granted<'_> {
         if !removed.is_empty() {
             all.push(format!("{name} does not allow {removed}"));
         }
-        for (what, says) in [
-            ("notActions", "excludes"),
-            ("dataActions", "allows the data actions"),
-            ("notDataActions", "excludes the data actions"),
+        let excluded: BTreeSet<String> = role.not_actions.iter().cloned().collect();
+        for (what, says, wanted) in [
+            ("notActions", "excludes", &excluded),
+            ("dataActions", "allows the data actions", &BTreeSet::new()),
+            (
+                "notDataActions",
+                "excludes the data actions",
+                &BTreeSet::new(),
+            ),
         ] {
-            let more = self.permission(what);
+            let is = self.permission(what);
+            let more = list(&mut is.difference(wanted));
             if !more.is_empty() {
-                all.push(format!("{name} {says} {}", list(&mut more.iter())));
+                all.push(format!("{name} {says} {more}"));
             }
+        }
+        let left_out = self.permission("notActions");
+        let included = list(&mut excluded.difference(&left_out));
+        if !included.is_empty() {
+            all.push(format!("{name} does not exclude {included}"));
         }
         let scopes = texts(&self.definition["properties"]["assignableScopes"]);
         if !(scopes.len() == 1 && scopes.iter().all(|one| one.eq_ignore_ascii_case(scope))) {
@@ -195,6 +234,12 @@ impl Granted<'_> {
             None => all.push(format!("{name} is not assigned to its application")),
             Some(assignment) => {
                 let properties = &assignment["properties"];
+                if !is_at(assignment, scope) {
+                    all.push(format!(
+                        "{name} is assigned at {}, not at {scope}",
+                        properties["scope"].as_str().unwrap_or("?")
+                    ));
+                }
                 let is = properties["condition"].as_str().map(normal);
                 let wanted = role
                     .condition
