@@ -186,8 +186,8 @@ fn narrower(run: &Run<'_>, identity: Identity) -> String {
     let name = run.azure.display_name(identity.as_str());
     if identity == Identity::Provisioner && run.azure.breadth() == Breadth::Broad {
         return format!(
-            "where your policy allows it, connect with the narrow role: the script then narrows \
-             {name}"
+            "where your policy allows it, choose the narrow role: its script takes the broad one \
+             out of {name}"
         );
     }
     format!(
