@@ -1,19 +1,17 @@
 //! The setup as a script for Cloud Shell: POSIX sh with gcloud. Values are set
 //! once at its top, quoted; everything below only names them.
 
+mod above;
 mod key;
 mod parts;
 
 pub(super) use key::{Key, for_a_key};
 
 use super::{Context, quote::shell};
-use landfall_model::{
-    connection::Parent,
-    grant::{GcpAccount, GcpBinding, GcpRole, GcpTrust},
-};
+use landfall_model::grant::{GcpAccount, GcpBinding, GcpRole, GcpTrust};
 use parts::{
-    ACCOUNT, BELOW_FOLDER, BELOW_ORGANIZATION, BIND, BIND_IF, HEAD, POOL, ROLE, SHARING_OURS,
-    SHARING_OWN, TRUST, TRUST_ACCOUNT, WRITTEN, at, helpers,
+    ACCOUNT, BIND, BIND_IF, HEAD, POOL, ROLE, SHARING_OURS, SHARING_OWN, TRUST, TRUST_ACCOUNT,
+    helpers,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write};
@@ -43,10 +41,10 @@ pub(super) fn for_a_pool(context: &Context<'_>) -> String {
             ("trust_role", role),
         ],
     );
-    above(&mut text, context.grant.parent.as_ref());
+    above::variables(&mut text, context.grant.parent.as_ref());
     helpers(&mut text, SHARING_OWN, context.grant.parent.as_ref());
     line(&mut text, "number=$said");
-    below(&mut text, context.grant.parent.as_ref());
+    above::below(&mut text, context.grant.parent.as_ref());
     enable(&mut text, &context.grant.bootstrap_apis);
     text.push_str(POOL);
     if let Some(keys) = context.uploads {
@@ -88,9 +86,9 @@ pub(super) fn for_an_account(context: &Context<'_>) -> String {
             ("trust_role", role),
         ],
     );
-    above(&mut text, context.grant.parent.as_ref());
+    above::variables(&mut text, context.grant.parent.as_ref());
     helpers(&mut text, SHARING_OURS, context.grant.parent.as_ref());
-    below(&mut text, context.grant.parent.as_ref());
+    above::below(&mut text, context.grant.parent.as_ref());
     enable(&mut text, &context.grant.bootstrap_apis);
     identities(&mut text, context);
     text.push_str(TRUST_ACCOUNT);
@@ -107,37 +105,15 @@ echo 'Done. Landfall sees it by itself; IAM takes about two minutes.'
     text
 }
 
-/// The variables of what is above the project.
-fn above(text: &mut String, parent: Option<&Parent>) {
-    let Some(parent) = parent else {
-        return;
-    };
-    let number = |resource: &str| resource.rsplit('/').next().unwrap_or_default().to_owned();
-    let organization = number(&parent.organization());
-    variables(text, &[("organization", &organization)]);
-    if parent.is_folder() {
-        variables(text, &[("folder", &number(&parent.resource()))]);
-    }
-    line(text, "doing=project");
-}
-
-fn below(text: &mut String, parent: Option<&Parent>) {
-    match parent {
-        None => {}
-        Some(parent) if parent.is_folder() => text.push_str(BELOW_FOLDER),
-        Some(_) => text.push_str(BELOW_ORGANIZATION),
-    }
-}
-
 /// Accounts, custom roles and bindings.
 fn identities(text: &mut String, context: &Context<'_>) {
     let parent = context.grant.parent.as_ref();
     let conditional = |binding: &GcpBinding| binding.condition.is_some();
     for maker in [ACCOUNT, ROLE, BIND] {
-        text.push_str(&at(parent, maker));
+        text.push_str(&above::at(parent, maker));
     }
     if context.grant.bindings.iter().any(conditional) {
-        text.push_str(&at(parent, BIND_IF));
+        text.push_str(&above::at(parent, BIND_IF));
     }
     text.push('\n');
     for account in context.accounts() {
@@ -152,7 +128,7 @@ fn identities(text: &mut String, context: &Context<'_>) {
         bind(text, context, binding);
     }
     if parent.is_some() {
-        text.push_str(WRITTEN);
+        text.push_str(above::WRITTEN);
         for account in context.accounts() {
             let (email, does) = (shell(&account.email), shell(&account.description));
             line(text, &format!("written {email} \\\n  {does}"));

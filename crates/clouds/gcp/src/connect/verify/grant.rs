@@ -1,5 +1,6 @@
 //! Whether the grant is the current one, and as it was.
 
+mod bindings;
 mod judge;
 mod read;
 

@@ -1,8 +1,8 @@
 //! What was read, against what was to be granted.
 
 use super::super::{Found, Question, Run, no_session};
-use super::read::{Read, Snapshot, bindings_in, bindings_of, everything_in, is_out_of_sight, line};
-use super::{name_of, texts, unread};
+use super::read::{Read, Snapshot, everything_in, is_out_of_sight, line};
+use super::{bindings, name_of, texts, unread};
 use crate::{
     config::IssuerKeys,
     door::{
@@ -74,32 +74,6 @@ fn trust_question(account: &GcpAccount) -> Question {
     )
 }
 
-fn bindings_question(run: &Run<'_>, account: &GcpAccount) -> Question {
-    let place = run.grant.place();
-    let title = match (account.identity, place) {
-        (GcpIdentity::Bootstrap, GcpPlace::Project(_)) => {
-            "The bootstrap may bind the provisioner's role, and no other".to_owned()
-        }
-        (other, place) => format!(
-            "The {} has its role in the {}, and no other",
-            name_of(other),
-            place.noun()
-        ),
-    };
-    let policies = match place {
-        GcpPlace::Project(_) => "the policy of the project".to_owned(),
-        GcpPlace::Parent(parent) => format!(
-            "the policies of {}, of the project, and of what is between them",
-            parent.resource()
-        ),
-    };
-    Question::new(
-        format!("gcp.bindings-as-granted.{}", name_of(account.identity)),
-        title,
-        format!("the bindings of {} in {policies}", account.email),
-    )
-}
-
 /// All of them, when the bootstrap could not be become.
 pub(super) fn not_asked(run: &Run<'_>) -> Vec<Check> {
     let mut questions = Vec::new();
@@ -109,7 +83,7 @@ pub(super) fn not_asked(run: &Run<'_>) -> Vec<Check> {
     questions.extend(run.grant.roles.iter().map(role_question));
     questions.extend(run.grant.accounts.iter().map(trust_question));
     let accounts = run.grant.accounts.iter();
-    questions.extend(accounts.map(|account| bindings_question(run, account)));
+    questions.extend(accounts.map(|account| bindings::question(run, account)));
     questions
         .into_iter()
         .map(|question| {
@@ -141,8 +115,8 @@ pub(super) async fn all(run: &Run<'_>, snapshot: &Snapshot, millis: i64) -> Vec<
     }
     for account in &run.grant.accounts {
         note(
-            bindings_question(run, account),
-            of_bindings(run, account, snapshot),
+            bindings::question(run, account),
+            bindings::judge(run, account, snapshot),
         );
     }
     checks
@@ -398,45 +372,6 @@ fn of_trust(run: &Run<'_>, account: &GcpAccount, read: &Read) -> Found {
     } else {
         Found::warn(said, remedy)
     }
-}
-
-fn of_bindings(run: &Run<'_>, account: &GcpAccount, snapshot: &Snapshot) -> Found {
-    let (policy, below) = match (&snapshot.policy, &snapshot.below) {
-        (Ok(policy), Ok(below)) => (policy, below),
-        (Err(failure), _) | (_, Err(failure)) => return unread(run, failure, "policy"),
-    };
-    let is: BTreeSet<String> = bindings_of(policy, &account.member()).into_iter().collect();
-    let wanted: BTreeSet<String> = run
-        .grant
-        .bindings
-        .iter()
-        .filter(|binding| binding.identity == account.identity)
-        .map(|binding| {
-            let expression = binding.condition.as_ref().map(|c| c.expression.as_str());
-            line(&binding.role, None, expression)
-        })
-        .collect();
-    let mut more: Vec<String> = is.difference(&wanted).cloned().collect();
-    more.extend(bindings_in(below, &account.member()));
-    let less: Vec<&str> = wanted.difference(&is).map(String::as_str).collect();
-    if !more.is_empty() {
-        // Whatever it is, it was not asked for; as long as it is there, nobody
-        // has looked at what both together allow.
-        return Found::fail(
-            format!("it has besides: {}", more.join("; ")),
-            format!(
-                "take these bindings of {} away (IAM & Admin → IAM), and run the setup again",
-                account.email
-            ),
-        );
-    }
-    if !less.is_empty() {
-        return run.recorder.denied(
-            format!("it lacks: {}", less.join("; ")),
-            "run the setup again",
-        );
-    }
-    Found::pass(is.into_iter().collect::<Vec<_>>().join("; "))
 }
 
 #[cfg(test)]
