@@ -68,7 +68,7 @@ pub(super) async fn run(
                 entropy: connector.entropy.as_ref(),
                 sink,
             },
-            settling: is_settling(&connection.state, now),
+            settling: connection.state.is_settling(now),
         },
     };
     let (server, check) = match &connector.door {
@@ -134,16 +134,6 @@ async fn few_at_once(work: Vec<BoxFuture<'_, Vec<Check>>>) -> Vec<Check> {
         .flat_map(futures::stream::iter)
         .collect()
         .await
-}
-
-/// IAM is eventually consistent: for a while after the grant, a denial means
-/// nothing. Before the grant was ever seen there is no deadline yet.
-fn is_settling(state: &State, now: Timestamp) -> bool {
-    match state {
-        State::Pending { .. } => true,
-        State::Propagating { deadline, .. } => now < *deadline,
-        _ => false,
-    }
 }
 
 impl Run<'_> {

@@ -25,7 +25,7 @@ use landfall_model::check::{self, Found, Question};
 use landfall_model::{
     Timestamp,
     check::{Check, Outcome},
-    connection::{Connection, GcpConnection, State},
+    connection::{Connection, GcpConnection},
     connector::{CheckSink, Verification},
     driver::Failure,
     grant::{GcpGrant, GcpIdentity, GrantSpec},
@@ -71,7 +71,7 @@ pub(super) async fn run(
             entropy: connector.entropy.as_ref(),
             sink,
         },
-        is_settling(&connection.state, now),
+        connection.state.is_settling(now),
     );
     let (gcp, grant) = match (connection.gcp(), super::granted(spec)) {
         (Ok(gcp), Ok(grant)) => (gcp, grant),
@@ -94,7 +94,9 @@ pub(super) async fn run(
     if let Some(setup) = &mut setup {
         checks.append(&mut setup.checks);
     }
-    let entered = entry::enter(&run, entry).await;
+    let (refusals, entered) =
+        futures::join!(entry::refusals(&run, entry), entry::enter(&run, entry));
+    checks.extend(refusals);
     checks.extend(entered.checks);
     let sessions = entered.sessions;
     let observer = setup.as_ref().and_then(setup::Setup::observer);
@@ -149,15 +151,24 @@ pub(super) async fn run(
 /// stands on comes before it. `observer` sees the project where the bootstrap
 /// cannot yet.
 async fn make_ready(run: &Run<'_>, sessions: &Sessions, observer: Option<&Session>) -> Vec<Check> {
-    let observer = sessions.bootstrap.as_ref().or(observer);
-    let mut checks = project::check(run, observer).await;
-    let (on, check) = services::usage_is_on(run, observer).await;
-    checks.push(check);
-    let bootstrap = sessions.bootstrap.as_ref().filter(|_| on);
-    checks.extend(services::switch_on(run, bootstrap, services::Batch::Free).await);
+    use services::Batch::{Billed, Free};
+    let bootstrap = sessions.bootstrap.as_ref();
+    let observer = bootstrap.or(observer);
+    // The role is bound before APIs are switched on: that makes Google write
+    // the project's policy, too.
+    let (mut checks, (on, usage), free, billed, bound) = futures::join!(
+        project::check(run, observer),
+        services::usage_is_on(run, observer),
+        services::look(run, bootstrap, Free),
+        services::look(run, bootstrap, Billed),
+        binding::provisioner(run, sessions),
+    );
+    checks.push(usage);
+    let bootstrap = bootstrap.filter(|_| on);
+    checks.extend(services::switch_on(run, bootstrap, Free, free).await);
     checks.push(project::billing(run, bootstrap).await);
-    checks.extend(services::switch_on(run, bootstrap, services::Batch::Billed).await);
-    checks.push(binding::provisioner(run, sessions).await);
+    checks.extend(services::switch_on(run, bootstrap, Billed, billed).await);
+    checks.push(bound);
     checks
 }
 
@@ -165,24 +176,14 @@ fn one<'a>(check: impl Future<Output = Check> + Send + 'a) -> BoxFuture<'a, Vec<
     check.map(|check| vec![check]).boxed()
 }
 
-/// Runs them six at a time and keeps their order.
+/// Runs some at a time and keeps their order.
 async fn few_at_once(work: Vec<BoxFuture<'_, Vec<Check>>>) -> Vec<Check> {
     use futures::StreamExt;
     futures::stream::iter(work)
-        .buffered(6)
+        .buffered(16)
         .flat_map(futures::stream::iter)
         .collect()
         .await
-}
-
-/// IAM is eventually consistent: for a while after the grant, a denial means
-/// nothing. Before the grant was ever seen there is no deadline yet.
-fn is_settling(state: &State, now: Timestamp) -> bool {
-    match state {
-        State::Pending { .. } => true,
-        State::Propagating { deadline, .. } => now < *deadline,
-        _ => false,
-    }
 }
 
 fn impossible(recorder: &Recorder<'_>, failure: &Failure) -> Verification {

@@ -36,7 +36,7 @@ pub fn reaper_session_policy(
     let mut on_target = BTreeSet::new();
     for action in base.chain(needed.iter().copied()) {
         let wide = scopes_of(action, Identity::Reaper)
-            .into_iter()
+            .iter()
             .filter_map(|index| tables::overlay().scopes.get(*index))
             .any(tables::Scope::is_wide);
         if wide {

@@ -40,6 +40,14 @@ pub(super) async fn arrive(run: &Run<'_>) -> Arrived {
     }
 }
 
+/// What must not open the door, asked while it is gone through.
+pub(super) async fn refusals(run: &Run<'_>, entry: Option<&Session>) -> Vec<Check> {
+    match &run.connector.door {
+        Door::Federation(door) => federation::refusals(run, door, entry.is_some()).await,
+        Door::Key(_) | Door::Account(_) => Vec::new(),
+    }
+}
+
 /// Whom the way in leads to.
 pub(super) struct Entered {
     pub(super) checks: Vec<Check>,

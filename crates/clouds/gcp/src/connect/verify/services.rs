@@ -68,7 +68,10 @@ pub(super) async fn switch_on_first(
     run.recorder
         .record(question, async {
             match session {
-                Ok(session) => look_and_act(run, session, &ENTRY).await.0,
+                Ok(session) => {
+                    let seen = states(run, session, &ENTRY).await;
+                    act(run, session, &ENTRY, seen).await.0
+                }
                 Err(why) => Found::skipped(why),
             }
         })
@@ -112,11 +115,21 @@ fn usage_is_off(run: &Run<'_>, failure: &Failure) -> Found {
     )
 }
 
-/// The step, and then one check for each API.
+/// Which APIs of a batch are on, before anything is switched on.
+pub(super) async fn look(
+    run: &Run<'_>,
+    session: Option<&Session>,
+    batch: Batch,
+) -> Option<Result<BTreeSet<String>, Failure>> {
+    Some(states(run, session?, &batch.apis(run)).await)
+}
+
+/// The step, and then one check for each API. `seen` is what a look found.
 pub(super) async fn switch_on(
     run: &Run<'_>,
     session: Option<&Session>,
     batch: Batch,
+    seen: Option<Result<BTreeSet<String>, Failure>>,
 ) -> Vec<Check> {
     let apis = batch.apis(run);
     let mut on: Option<BTreeSet<String>> = None;
@@ -135,10 +148,10 @@ pub(super) async fn switch_on(
     let step = run
         .recorder
         .record(question, async {
-            let Some(session) = session else {
+            let (Some(session), Some(seen)) = (session, seen) else {
                 return Found::skipped("not asked: the Service Usage API was not reached");
             };
-            let (found, states) = look_and_act(run, session, &apis).await;
+            let (found, states) = act(run, session, &apis, seen).await;
             on = states;
             found
         })
@@ -178,12 +191,13 @@ fn enabled(run: &Run<'_>, api: &str, on: Option<&BTreeSet<String>>, step: Outcom
 }
 
 /// What the step found, and which APIs are on now.
-async fn look_and_act(
+async fn act(
     run: &Run<'_>,
     session: &Session,
     apis: &[&str],
+    seen: Result<BTreeSet<String>, Failure>,
 ) -> (Found, Option<BTreeSet<String>>) {
-    let before = match states(run, session, apis).await {
+    let before = match seen {
         Ok(on) => on,
         Err(failure) if failure.code == SERVICE_DISABLED => {
             return (usage_is_off(run, &failure), None);

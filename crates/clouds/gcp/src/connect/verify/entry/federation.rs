@@ -44,11 +44,13 @@ pub(super) async fn arrive(run: &Run<'_>, door: &Federation) -> Arrived {
     let issuer = door.issuer.as_ref();
     let (ready, mut checks) = ours(run, issuer).await;
     checks.push(accepted(run, ready, door.keys, &mut answer).await);
-    let accepted = checks.last().is_some_and(holds);
-    let number = number(run).filter(|_| accepted);
-    let refusals = WRONG.map(|wrong| refused(run, issuer, wrong, number));
-    checks.extend(futures::future::join_all(refusals).await);
     Arrived::new(checks, answer)
+}
+
+pub(super) async fn refusals(run: &Run<'_>, door: &Federation, accepted: bool) -> Vec<Check> {
+    let number = number(run).filter(|_| accepted);
+    let refusals = WRONG.map(|wrong| refused(run, door.issuer.as_ref(), wrong, number));
+    futures::future::join_all(refusals).await
 }
 
 fn number<'a>(run: &Run<'a>) -> Option<&'a ProjectNumber> {
