@@ -2,7 +2,10 @@
 //! official AWS CLI, which takes its endpoint from the environment.
 
 use crate::support::{Keys, sandbox::Sandbox, spec::Grant, tools::folder_of};
-use landfall_contract::connector::Harness;
+use landfall_contract::connector::{
+    Harness,
+    aws::{Account as _, Trust},
+};
 use landfall_model::{
     check::Outcome,
     connection::Connection,
@@ -76,10 +79,9 @@ async fn the_iam_commands_make_and_repair_the_grant() {
     // Somebody broke the trust policy; running the commands again mends it.
     sandbox
         .trust(
-            &connection,
             &spec,
             landfall_model::grant::Identity::Provisioner,
-            landfall_contract::connector::Trust::WithoutExternalId,
+            Trust::WithoutExternalId,
         )
         .await;
     shell(folder, endpoint, customer, commands).await;

@@ -4,14 +4,18 @@
 #[path = "../../../../sandbox/tests/issuer/mod.rs"]
 mod issuer;
 
-use crate::support::{TestClock, connection, customer, sandbox::REGION, sandbox::Sandbox};
+use crate::support::{
+    TestClock, customer,
+    sandbox::{REGION, Sandbox},
+    spec::Grant,
+};
 use async_trait::async_trait;
 use landfall_aws::{AwsConfig, AwsConnector};
 use landfall_contract::connector::Harness as _;
 use landfall_model::{
     Clock as _, Timestamp,
     check::{Check, Outcome},
-    connection::{AwsAccess, Connection, Method, State, Target},
+    connection::{AwsAccess, Connection, Method, State},
     connector::{Availability, Connector, Detection, Silent, Verification},
     entropy::SystemEntropy,
     grant::{AWS_AUDIENCE, GrantSpec, Identity},
@@ -72,8 +76,8 @@ impl Issuer for Signs {
     }
 }
 
-struct Scene {
-    sandbox: Sandbox,
+pub(crate) struct Scene {
+    pub(crate) sandbox: Sandbox,
     connector: Arc<dyn Connector>,
     served_at: String,
     iam: aws_sdk_iam::Client,
@@ -94,11 +98,18 @@ async fn connector(endpoint: &str, signs: Signs) -> Arc<dyn Connector> {
 
 impl Scene {
     async fn new() -> Self {
-        let sandbox = Sandbox::start().await;
+        Self::granting(Grant::Real).await
+    }
+
+    pub(crate) async fn granting(grants: Grant) -> Self {
+        let mut sandbox = Sandbox::granting(grants).await;
         let issuer = issuer::Issuer::start(URL).await;
         let served_at = issuer.served_at.clone();
         let url = Some(URL.to_owned());
         let connector = connector(&sandbox.endpoint, Signs { issuer, url }).await;
+        sandbox.connector = connector.clone();
+        sandbox.access = AwsAccess::Oidc;
+        sandbox.known_as = URL.to_owned();
         let iam = aws_sdk_iam::Client::new(&customer::sdk(&sandbox.endpoint, &sandbox.customer));
         iam.create_open_id_connect_provider()
             .url(URL)
@@ -125,14 +136,9 @@ impl Scene {
 
     /// A connection with everything granted, as it is once connected.
     async fn granted(&self) -> (Connection, GrantSpec) {
-        let mut connection = connection(&self.sandbox.customer.account, REGION, true);
-        let Target::Aws(aws) = &mut connection.target else {
-            unreachable!("the connection is to AWS");
-        };
-        aws.access = AwsAccess::Oidc;
-        let principal = self.connector.principal().await.unwrap();
-        let spec = landfall_plan::policy::grant(&connection, &principal).unwrap();
-        self.sandbox.grant(&connection, &spec, None).await;
+        let mut connection = self.sandbox.connection(true).await;
+        let spec = self.sandbox.spec(&connection).await;
+        self.sandbox.grant(&mut connection, &spec).await;
         connection.state = State::Connected {
             since: TestClock.now(),
         };

@@ -5,7 +5,7 @@ use super::Keys;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_iam::{Client, types::Tag};
-use landfall_contract::connector::{Edit, Trust};
+use landfall_contract::connector::{Edit, Taken, aws::Trust};
 use landfall_model::{
     connection::Connection,
     grant::{GrantSpec, Identity, PolicyDocument, RoleSpec},
@@ -38,17 +38,10 @@ impl Customer {
         }
     }
 
-    pub(crate) async fn grant(
-        &self,
-        connection: &Connection,
-        spec: &GrantSpec,
-        only: Option<Identity>,
-    ) {
+    pub(crate) async fn grant(&self, connection: &Connection, spec: &GrantSpec) {
         self.policy(connection, &spec.aws().unwrap().boundary).await;
         for role in &spec.aws().unwrap().roles {
-            if only.is_none_or(|only| only == role.identity) {
-                self.role(connection, role).await;
-            }
+            self.role(connection, role).await;
         }
     }
 
@@ -99,8 +92,12 @@ impl Customer {
 
     /// Deletes the roles, as deleting the stack would; policies stay, which is
     /// harder for whoever grants again.
-    pub(crate) async fn revoke(&self, connection: &Connection, spec: &GrantSpec) {
-        for role in &spec.aws().unwrap().roles {
+    pub(crate) async fn take_back(&self, connection: &Connection, spec: &GrantSpec, what: Taken) {
+        let taken = |role: &&RoleSpec| match what {
+            Taken::Everything => true,
+            Taken::Reaper => role.identity == Identity::Reaper,
+        };
+        for role in spec.aws().unwrap().roles.iter().filter(taken) {
             for policy in &role.policies {
                 self.iam
                     .detach_role_policy()
@@ -124,7 +121,6 @@ impl Customer {
         let mut document = role.trust.clone();
         let statement = &mut document["Statement"][0];
         match trust {
-            Trust::Right => {}
             Trust::WithoutExternalId => {
                 statement
                     .as_object_mut()
@@ -167,16 +163,10 @@ impl Customer {
             .expect("an inline policy can be put");
     }
 
-    pub(crate) async fn edit(
-        &self,
-        connection: &Connection,
-        spec: &GrantSpec,
-        identity: Identity,
-        edit: Edit,
-    ) {
-        let role = role_of(spec, identity);
+    pub(crate) async fn edit(&self, connection: &Connection, spec: &GrantSpec, edit: Edit) {
+        let role = role_of(spec, Identity::Provisioner);
         match edit {
-            Edit::InlinePolicy => {
+            Edit::Permission => {
                 self.allow(&role.name, "sqs:*").await;
             }
             Edit::Everything => {
@@ -192,13 +182,15 @@ impl Customer {
                 }
             }
             Edit::OldVersion => {
-                self.iam
-                    .tag_role()
-                    .role_name(&role.name)
-                    .tags(tag("landfall:grant-version", "0"))
-                    .send()
-                    .await
-                    .expect("a role can be tagged");
+                for role in &spec.aws().unwrap().roles {
+                    self.iam
+                        .tag_role()
+                        .role_name(&role.name)
+                        .tags(tag("landfall:grant-version", "0"))
+                        .send()
+                        .await
+                        .expect("a role can be tagged");
+                }
             }
         }
     }

@@ -4,16 +4,22 @@ use super::{Keys, TestClock, connection, connector, customer::Customer, spec::Gr
 use async_trait::async_trait;
 use landfall_contract::{
     Support,
-    connector::{Edit, Harness, Trust},
+    connector::{
+        Edit, Harness, Taken,
+        aws::{Account, Trust},
+    },
 };
 use landfall_model::{
     Clock, Timestamp,
-    connection::Connection,
+    connection::{AwsAccess, Connection, Target},
     connector::Connector,
     grant::{GrantSpec, Identity},
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 pub(crate) const REGION: &str = "eu-central-1";
 const LAG_SECONDS: u64 = 60;
@@ -23,7 +29,12 @@ pub(crate) struct Sandbox {
     pub(crate) operator: Keys,
     pub(crate) customer: Keys,
     pub(crate) connector: Arc<dyn Connector>,
-    grants: Grant,
+    /// By which method connections are made.
+    pub(crate) access: AwsAccess,
+    /// See [`Harness::known_as`].
+    pub(crate) known_as: String,
+    pub(crate) grants: Grant,
+    lags: AtomicBool,
     http: reqwest::Client,
     _running: landfall_sandbox::Running,
 }
@@ -57,10 +68,13 @@ impl Sandbox {
         let operator = keys("operator");
         let connector = connector(&endpoint, &operator, |_| {}).await;
         Self {
+            known_as: operator.account.clone(),
             operator,
             customer: keys("customer"),
             connector,
+            access: AwsAccess::AssumeRole,
             grants,
+            lags: AtomicBool::new(false),
             http: reqwest::Client::builder()
                 .no_proxy()
                 .build()
@@ -116,9 +130,9 @@ impl Sandbox {
 
     /// A connection with everything granted.
     pub(crate) async fn granted(&self) -> Connection {
-        let connection = self.connection(true).await;
+        let mut connection = self.connection(true).await;
         let spec = self.spec(&connection).await;
-        self.grant(&connection, &spec, None).await;
+        self.grant(&mut connection, &spec).await;
         connection
     }
 }
@@ -126,11 +140,18 @@ impl Sandbox {
 #[async_trait]
 impl Harness for Sandbox {
     fn target(&self) -> &str {
-        "sandbox"
+        match self.access {
+            AwsAccess::AssumeRole => "aws assume-role on the sandbox",
+            AwsAccess::Oidc => "aws oidc on the sandbox",
+        }
     }
 
     fn connector(&self) -> Arc<dyn Connector> {
         self.connector.clone()
+    }
+
+    fn known_as(&self) -> String {
+        self.known_as.clone()
     }
 
     fn now(&self) -> Timestamp {
@@ -138,7 +159,11 @@ impl Harness for Sandbox {
     }
 
     async fn connection(&self, with_reaper: bool) -> Connection {
-        connection(&self.customer.account, REGION, with_reaper)
+        let mut connection = connection(&self.customer.account, REGION, with_reaper);
+        if let Target::Aws(aws) = &mut connection.target {
+            aws.access = self.access;
+        }
+        connection
     }
 
     async fn spec(&self, connection: &Connection) -> GrantSpec {
@@ -146,31 +171,58 @@ impl Harness for Sandbox {
         self.grants.spec(connection, &principal)
     }
 
-    async fn grant(&self, connection: &Connection, spec: &GrantSpec, only: Option<Identity>) {
-        self.admin_of_customer().grant(connection, spec, only).await;
+    async fn grant(&self, connection: &mut Connection, spec: &GrantSpec) {
+        self.admin_of_customer().grant(connection, spec).await;
     }
 
-    async fn revoke(&self, connection: &Connection, spec: &GrantSpec) {
-        self.admin_of_customer().revoke(connection, spec).await;
-    }
-
-    async fn trust(&self, _: &Connection, spec: &GrantSpec, identity: Identity, trust: Trust) {
-        self.admin_of_customer().trust(spec, identity, trust).await;
-    }
-
-    async fn edit(
-        &self,
-        connection: &Connection,
-        spec: &GrantSpec,
-        identity: Identity,
-        edit: Edit,
-    ) -> Support {
+    async fn take_back(&self, connection: &Connection, spec: &GrantSpec, what: Taken) {
         self.admin_of_customer()
-            .edit(connection, spec, identity, edit)
+            .take_back(connection, spec, what)
+            .await;
+    }
+
+    async fn edit(&self, connection: &Connection, spec: &GrantSpec, edit: Edit) {
+        self.admin_of_customer().edit(connection, spec, edit).await;
+    }
+
+    async fn lag(&self, on: bool) -> Support {
+        self.lags.store(on, Ordering::SeqCst);
+        let seconds = if on { LAG_SECONDS } else { 0 };
+        self.admin("settings", &json!({"iam_lag_seconds": seconds}))
             .await;
         Support::Done
     }
 
+    /// The sandbox's clock is moved only where that is needed: assertions are
+    /// signed with the machine's time.
+    async fn settle(&self) {
+        if self.lags.load(Ordering::SeqCst) {
+            self.advance(2 * LAG_SECONDS).await;
+        }
+    }
+
+    async fn throttle(&self) -> Support {
+        for service in ["sts", "iam", "account"] {
+            self.admin(
+                "faults",
+                &json!({"kind": "throttle", "match": {"service": service}, "times": 4}),
+            )
+            .await;
+        }
+        Support::Done
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![self.operator.secret_access_key.clone()]
+    }
+
+    fn drives(&self) -> Support {
+        Support::Done
+    }
+}
+
+#[async_trait]
+impl Account for Sandbox {
     async fn organization_denies(&self, connection: &Connection, action: Option<&str>) -> Support {
         let policy = action.map(|action| {
             json!({
@@ -193,25 +245,7 @@ impl Harness for Sandbox {
         Some("eu-south-2".to_owned())
     }
 
-    async fn identities_lag(&self, lag: bool) -> Support {
-        let seconds = if lag { LAG_SECONDS } else { 0 };
-        self.admin("settings", &json!({"iam_lag_seconds": seconds}))
-            .await;
-        Support::Done
-    }
-
-    async fn settle(&self) {
-        self.advance(2 * LAG_SECONDS).await;
-    }
-
-    async fn throttle(&self) -> Support {
-        for service in ["sts", "iam", "account"] {
-            self.admin(
-                "faults",
-                &json!({"kind": "throttle", "match": {"service": service}, "times": 4}),
-            )
-            .await;
-        }
-        Support::Done
+    async fn trust(&self, spec: &GrantSpec, identity: Identity, trust: Trust) {
+        self.admin_of_customer().trust(spec, identity, trust).await;
     }
 }

@@ -7,8 +7,8 @@
 use landfall_model::{
     connection::Connection,
     grant::{
-        AwsGrant, GrantSpec, Identity, PermissionGroup, PermissionQuestion, PolicyDocument,
-        RoleSpec, ServerPrincipal,
+        AWS_AUDIENCE, AwsGrant, GrantSpec, Identity, PermissionGroup, PermissionQuestion,
+        PolicyDocument, RoleSpec, ServerPrincipal,
     },
 };
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(crate) enum Grant {
 impl Grant {
     pub(crate) fn spec(self, connection: &Connection, principal: &ServerPrincipal) -> GrantSpec {
         match self {
-            Self::Small => spec(connection, principal.as_str()),
+            Self::Small => spec(connection, principal),
             Self::Real => landfall_plan::policy::grant(connection, principal)
                 .expect("the connection is well formed"),
         }
@@ -33,10 +33,11 @@ impl Grant {
 
 const VERSION: u32 = 3;
 
-fn spec(connection: &Connection, principal_arn: &str) -> GrantSpec {
-    let mut roles = vec![provisioner(connection, principal_arn)];
+fn spec(connection: &Connection, principal: &ServerPrincipal) -> GrantSpec {
+    let trust = trust(connection, principal);
+    let mut roles = vec![provisioner(connection, &trust)];
     if connection.with_reaper {
-        roles.push(reaper(connection, principal_arn));
+        roles.push(reaper(connection, &trust));
     }
     let boundary = policy(
         connection.aws().unwrap().boundary_policy_name(),
@@ -54,14 +55,33 @@ fn spec(connection: &Connection, principal_arn: &str) -> GrantSpec {
 }
 
 /// The trust policy as it should be.
-fn trust(connection: &Connection, principal_arn: &str) -> Value {
+fn trust(connection: &Connection, principal: &ServerPrincipal) -> Value {
+    let (action, trusted, condition) = match principal {
+        ServerPrincipal::Issuer { url } => {
+            let host = url.trim_start_matches("https://");
+            let provider = connection.aws().unwrap().oidc_provider_arn(url);
+            (
+                "sts:AssumeRoleWithWebIdentity",
+                json!({"Federated": provider}),
+                json!({"StringEquals": {
+                    format!("{host}:aud"): AWS_AUDIENCE,
+                    format!("{host}:sub"): connection.subject(),
+                }}),
+            )
+        }
+        principal => (
+            "sts:AssumeRole",
+            json!({"AWS": principal.as_str()}),
+            json!({"StringEquals": {"sts:ExternalId": connection.external_id}}),
+        ),
+    };
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
-            "Principal": {"AWS": principal_arn},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"sts:ExternalId": connection.external_id}},
+            "Principal": trusted,
+            "Action": action,
+            "Condition": condition,
         }],
     })
 }
@@ -78,7 +98,7 @@ fn role(
     connection: &Connection,
     identity: Identity,
     name: String,
-    principal_arn: &str,
+    trust: &Value,
     policies: Vec<PolicyDocument>,
 ) -> RoleSpec {
     RoleSpec {
@@ -86,7 +106,7 @@ fn role(
         name,
         description: format!("The {} of a test", identity.as_str()),
         max_session: 3600,
-        trust: trust(connection, principal_arn),
+        trust: trust.clone(),
         policies,
         tags: BTreeMap::from([
             ("landfall:grant-version".to_owned(), VERSION.to_string()),
@@ -95,14 +115,14 @@ fn role(
     }
 }
 
-fn provisioner(connection: &Connection, principal_arn: &str) -> RoleSpec {
+fn provisioner(connection: &Connection, trust: &Value) -> RoleSpec {
     let suffix = connection.suffix();
     let account = connection.scope();
     role(
         connection,
         Identity::Provisioner,
         connection.aws().unwrap().provisioner_role_name(),
-        principal_arn,
+        trust,
         vec![
             policy(
                 format!("landfall-verify-{suffix}"),
@@ -155,12 +175,12 @@ fn provisioner(connection: &Connection, principal_arn: &str) -> RoleSpec {
     )
 }
 
-fn reaper(connection: &Connection, principal_arn: &str) -> RoleSpec {
+fn reaper(connection: &Connection, trust: &Value) -> RoleSpec {
     role(
         connection,
         Identity::Reaper,
         connection.aws().unwrap().reaper_role_name(),
-        principal_arn,
+        trust,
         vec![policy(
             format!("landfall-reap-{}", connection.suffix()),
             "Destroys what was approved",
