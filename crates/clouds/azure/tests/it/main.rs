@@ -3,6 +3,7 @@
 
 mod broad;
 mod consent;
+mod contract;
 mod emulators;
 mod groups;
 mod keyless;

@@ -3,6 +3,7 @@
 mod above;
 mod account;
 mod bounds;
+mod contract;
 mod key;
 mod keyless;
 mod script;
