@@ -24,7 +24,7 @@ use landfall_model::check::{self, Found, Question};
 use landfall_model::{
     Timestamp,
     check::{Check, Outcome},
-    connection::{AwsConnection, State},
+    connection::AwsConnection,
     connector::{CheckSink, Verification},
     grant::{AwsGrant, Identity},
     issuer::Issuer,

@@ -21,7 +21,7 @@ use landfall_model::{
     driver::{Failure, FailureKind},
     grant::Identity,
 };
-use wrong::{rest_skipped, wrongs};
+use wrong::{NOT_ACCEPTED, rest_skipped, wrongs};
 
 const NOBODY: &str = "not asked: nobody could sign in as the provisioner";
 
@@ -74,7 +74,7 @@ pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
             let expired = failure.code == "AADSTS7000222";
             refused = failure.kind == FailureKind::Denied && !expired;
             checks.push(accepted(run, identity, Err(&failure)));
-            checks.extend(rest_skipped(run, identity));
+            checks.extend(rest_skipped(run, identity, NOT_ACCEPTED));
             if let Shown::Application = shown(run, identity) {
                 checks.push(owned::skip(run));
             }
@@ -175,7 +175,7 @@ pub(super) async fn reaper<'a>(run: &Run<'a>, reading: &Reading) -> Findings<'a>
         Ok(session) => session,
         Err(failure) => {
             checks.push(accepted(run, identity, Err(&failure)));
-            checks.extend(rest_skipped(run, identity));
+            checks.extend(rest_skipped(run, identity, NOT_ACCEPTED));
             checks.push(subscription::skip_role(
                 run,
                 "not asked: nobody could sign in as the reaper",
@@ -221,7 +221,7 @@ fn skip(run: &Run<'_>, identity: Identity, why: &str) -> Vec<Check> {
         run.recorder
             .noted(accepted_question(run, identity), Found::skipped(why)),
     ];
-    checks.extend(rest_skipped(run, identity));
+    checks.extend(rest_skipped(run, identity, why));
     match identity {
         Identity::Provisioner => {
             if let Shown::Application = shown(run, identity) {

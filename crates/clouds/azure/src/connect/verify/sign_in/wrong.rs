@@ -152,20 +152,17 @@ async fn refuses(run: &Run<'_>, identity: Identity, application: &Guid, wrong: W
         .await
 }
 
+pub(super) const NOT_ACCEPTED: &str =
+    "not asked: the right token was not accepted, so a refusal would prove nothing";
+
 /// The checks that stand on the credential being accepted.
-pub(super) fn rest_skipped(run: &Run<'_>, identity: Identity) -> Vec<Check> {
+pub(super) fn rest_skipped(run: &Run<'_>, identity: Identity, why: &str) -> Vec<Check> {
     if !by_assertion(run, identity) {
         return Vec::new();
     }
-    WRONGS
-        .into_iter()
-        .map(|wrong| {
-            run.recorder.noted(
-                wrong.question(identity.as_str()),
-                Found::skipped(
-                    "not asked: the right token was not accepted, so a refusal would prove nothing",
-                ),
-            )
-        })
-        .collect()
+    let skipped = |wrong: Wrong| {
+        let question = wrong.question(identity.as_str());
+        run.recorder.noted(question, Found::skipped(why))
+    };
+    WRONGS.into_iter().map(skipped).collect()
 }
