@@ -1,5 +1,5 @@
 use crate::{
-    check, connected, customers,
+    check, connected, connected_as, customers,
     harness::{
         PATIENCE,
         api::text,
@@ -7,6 +7,7 @@ use crate::{
         process::{Process, landfall},
         scene::{Scene, asked, status},
     },
+    new,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -28,6 +29,55 @@ async fn run(scene: &Scene, args: &[&str]) -> Value {
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{args:?}: {log}");
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What is above the customer's project or subscription, where the customer may
+/// grant: by the fields of a new connection.
+async fn above(scene: &Scene, cloud: &str) -> Value {
+    let of = |list: &Value| {
+        let customers = list.as_array().unwrap().iter();
+        let mut customers = customers.filter(|one| one["role"] == "customer");
+        customers.next().unwrap().clone()
+    };
+    if cloud == "gcp" {
+        let project = of(&scene.cloud.ready["gcp"]["projects"]);
+        let of = |field: &str| text(&project, field).unwrap();
+        return json!({ "parent": format!("{}/{}", of("organization"), of("folder")) });
+    }
+    let tenant = of(&scene.cloud.ready["azure"]["tenants"]);
+    // The group above all has the id of the tenant.
+    let group = text(&tenant, "id").unwrap();
+    let principal = text(&tenant, "principal_id").unwrap();
+    let scope = format!("/providers/Microsoft.Management/managementGroups/{group}");
+    let owner = json!({ "scope": scope, "principal_id": principal, "role": "Owner" });
+    let path = "azure/role-assignments";
+    scene.cloud.post(path, owner).await.unwrap();
+    json!({ "management_group": group, "breadth": "broad" })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_and_a_management_group_are_connected() {
+    let scene = Scene::new().await;
+    for (cloud, customer) in customers(&scene, 0) {
+        let mut body = new(cloud, customer.as_ref()).await;
+        let fields = above(&scene, cloud).await;
+        let wanted = fields.as_object().unwrap().clone();
+        body.as_object_mut().unwrap().extend(wanted.clone());
+        let made = connected_as(&scene, body, customer.as_ref()).await;
+        let shown = scene.api.get(&made.path()).await.unwrap();
+        for (field, value) in &wanted {
+            assert_eq!(shown[field], *value, "{shown}");
+        }
+        let checks = scene.checks(&made.id).await;
+        let seen = match cloud {
+            "gcp" => "gcp.organization-visible",
+            _ => "azure.management-group-above",
+        };
+        assert_eq!(check(&checks, seen)["outcome"], "pass");
+        // Azure's was asked for with the broad role.
+        let is_broad = shown["too_broad"] == true;
+        assert_eq!(is_broad, cloud == "azure", "{shown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

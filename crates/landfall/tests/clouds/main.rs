@@ -38,11 +38,11 @@ async fn new(cloud: &str, customer: &dyn Customer) -> Value {
 /// A connection that works; with what its customer was asked for and what was
 /// entered.
 async fn connected(scene: &Scene, cloud: &str, customer: &dyn Customer) -> Connected {
-    let created = scene
-        .api
-        .post("/connections", new(cloud, customer).await)
-        .await
-        .unwrap();
+    connected_as(scene, new(cloud, customer).await, customer).await
+}
+
+async fn connected_as(scene: &Scene, body: Value, customer: &dyn Customer) -> Connected {
+    let created = scene.api.post("/connections", body).await.unwrap();
     let asked = asked(&created);
     let entered = customer.grant(&asked).await.unwrap().expect("it prints");
     let id = text(&created["connection"], "id").unwrap().to_owned();

@@ -121,12 +121,17 @@ impl Listening {
                     .subscriptions
                     .values()
                     .find(|subscription| subscription.tenant == tenant.id);
+                let principal = tenant
+                    .principals
+                    .values()
+                    .find(|principal| principal.app_id == tenant.client_id);
                 json!({
                     "id": tenant.id,
                     "role": tenant.role,
                     "subscription_id": subscription.map(|subscription| &subscription.id),
                     "client_id": tenant.client_id,
                     "client_secret": tenant.client_secret,
+                    "principal_id": principal.map(|principal| &principal.id),
                     "domain": tenant.domains.last(),
                 })
             })

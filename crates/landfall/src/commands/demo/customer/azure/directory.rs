@@ -147,12 +147,15 @@ impl SignedIn<'_> {
         self.call(method, url, &self.graph, body).await
     }
 
-    /// Puts something under the subscription's authorization; returns its id.
-    async fn put(&self, kind: &str, name: &str, properties: Value) -> anyhow::Result<String> {
-        let id = format!(
-            "/subscriptions/{}/providers/Microsoft.Authorization/{kind}/{name}",
-            self.of.subscription
-        );
+    /// Puts something under the authorization of `scope`; returns its id.
+    async fn put(
+        &self,
+        scope: &str,
+        kind: &str,
+        name: &str,
+        properties: Value,
+    ) -> anyhow::Result<String> {
+        let id = format!("{scope}/providers/Microsoft.Authorization/{kind}/{name}");
         let url = format!("{}{id}?{AUTHORIZATION}", self.of.resource_manager);
         let body = json!({ "properties": properties });
         self.call(Method::PUT, url, &self.resource_manager, Some(body))
@@ -202,25 +205,27 @@ impl SignedIn<'_> {
             let application = to
                 .get(&role.identity)
                 .context("a role for nobody of the grant")?;
-            self.assign_one(role, application, to).await?;
+            self.assign_one(&grant.scope, role, application, to).await?;
         }
         Ok(())
     }
 
     async fn assign_one(
         &self,
+        scope: &str,
         role: &AzureRole,
         application: &Application,
         all: &BTreeMap<Identity, Application>,
     ) -> anyhow::Result<()> {
-        let scope = format!("/subscriptions/{}", self.of.subscription);
         let definition = json!({
             "roleName": role.name,
             "description": role.description,
             "assignableScopes": [scope],
-            "permissions": [{ "actions": role.actions, "notActions": [] }],
+            "permissions": [{ "actions": role.actions, "notActions": role.not_actions }],
         });
-        let definition = self.put("roleDefinitions", &guid(), definition).await?;
+        let definition = self
+            .put(scope, "roleDefinitions", &guid(), definition)
+            .await?;
         // The object ids are known now.
         let condition = role.condition.as_ref().map(|condition| {
             all.iter().fold(condition.clone(), |text, (identity, one)| {
@@ -237,7 +242,8 @@ impl SignedIn<'_> {
             assignment["condition"] = json!(condition);
             assignment["conditionVersion"] = json!("2.0");
         }
-        self.put("roleAssignments", &guid(), assignment).await?;
+        self.put(scope, "roleAssignments", &guid(), assignment)
+            .await?;
         Ok(())
     }
 

@@ -194,14 +194,14 @@ impl Owner {
             self.bind("iam", &resource, binding).await?;
         }
         for role in &grant.roles {
-            let path = format!("v1/projects/{}/roles", self.project);
+            let path = format!("v1/{}/roles", grant.place().roles_in());
             let body = json!({ "roleId": role.id, "role": {
                 "title": role.title, "description": role.description, "stage": "GA",
                 "includedPermissions": role.permissions,
             } });
             self.make("iam", &path, &body).await?;
         }
-        let project = format!("v3/projects/{}", self.project);
+        let place = format!("v3/{}", grant.place().resource());
         for binding in grant.bindings.iter().filter(|one| !one.by_bootstrap) {
             let account = grant
                 .account(binding.identity)
@@ -210,7 +210,7 @@ impl Owner {
             if let Some(condition) = &binding.condition {
                 new["condition"] = json!(condition);
             }
-            self.bind(MANAGER, &project, new).await?;
+            self.bind(MANAGER, &place, new).await?;
         }
         Ok(())
     }
