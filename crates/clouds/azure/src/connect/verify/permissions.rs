@@ -185,10 +185,9 @@ async fn group_check(run: &Run<'_>, group: &AzurePermissionGroup, effective: &Ef
 fn narrower(run: &Run<'_>, identity: Identity) -> String {
     let name = run.azure.display_name(identity.as_str());
     if identity == Identity::Provisioner && run.azure.breadth() == Breadth::Broad {
-        return format!(
-            "where your policy allows it, choose the narrow role: its script takes the broad one \
-             out of {name}"
-        );
+        return "the broad role was chosen; where your policy allows a narrow one, make another \
+                connection without the broad role, and disconnect this one when that one works"
+            .to_owned();
     }
     format!(
         "run the script, then remove every other role of the {} in the {}: {name} is enough",
