@@ -2,7 +2,8 @@
 //! assertion that it exchanges for a cloud's credentials.
 
 use crate::{
-    Timestamp,
+    Clock, Timestamp,
+    driver::{Failure, FailureKind},
     id::{ConnectionId, OrganizationId},
     store::StoreError,
     vault::VaultError,
@@ -101,6 +102,57 @@ impl std::fmt::Debug for Assertion {
     }
 }
 
+/// What is wrong with an assertion, on purpose: for checks that want to see it
+/// refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    None,
+    Expired,
+    BadlySigned,
+}
+
+/// An assertion to be made for one call.
+#[derive(Clone, Debug)]
+pub struct Token {
+    pub subject: String,
+    pub audience: String,
+    pub flaw: Flaw,
+}
+
+impl Token {
+    pub fn good(subject: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            audience: audience.into(),
+            flaw: Flaw::None,
+        }
+    }
+
+    /// The failure says nothing about what the customer granted: the trouble is
+    /// this server's.
+    pub async fn mint(&self, issuer: &dyn Issuer, clock: &dyn Clock) -> Result<Assertion, Failure> {
+        let minted = match self.flaw {
+            Flaw::None => issuer.assertion(&self.subject, &self.audience).await,
+            Flaw::BadlySigned => {
+                let good = issuer.assertion(&self.subject, &self.audience).await;
+                good.map(|assertion| assertion.badly_signed())
+            }
+            Flaw::Expired => {
+                let lifetime = i64::try_from(LIFETIME.as_millis()).unwrap_or(i64::MAX);
+                let claims = Claims {
+                    subject: self.subject.clone(),
+                    audience: self.audience.clone(),
+                    // Clocks may differ by five minutes before a cloud minds.
+                    issued_at: clock.now().plus_millis(-4 * lifetime),
+                    lifetime: LIFETIME,
+                };
+                issuer.custom(&claims).await
+            }
+        };
+        minted.map_err(|error| error.into_failure())
+    }
+}
+
 #[async_trait]
 pub trait Issuer: Send + Sync + 'static {
     /// The `iss` of every assertion: an https URL without a trailing slash,
@@ -156,10 +208,21 @@ pub enum IssuerError {
     },
 }
 
+impl IssuerError {
+    /// As a cloud's connector reports it.
+    pub fn into_failure(self) -> Failure {
+        Failure::new(
+            FailureKind::Unavailable,
+            "NoAssertion",
+            format!("this server could not sign an assertion: {self}"),
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Clock as _, Entropy};
+    use crate::Entropy;
 
     struct Ones;
     impl Entropy for Ones {

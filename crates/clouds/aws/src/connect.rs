@@ -15,20 +15,20 @@ mod verify;
 use crate::{
     client::Clients,
     config::{AwsConfig, ConfigError},
-    door::{Door, Proof, Token},
+    door::{Door, Proof},
     driver::CloudControlDriver,
     session::{Assume, RoleSession, SessionProvider},
 };
 use async_trait::async_trait;
 use bucket::Bucket;
-use landfall_model::patience::Patience;
 use landfall_model::{
     Clock, Entropy, Timestamp,
     connection::{AwsConnection, Connection, Method, State},
     connector::{Availability, CheckSink, Connector, Detection, Region, Verification},
     driver::{Driver, Failure, FailureKind},
-    grant::{GrantGuide, GrantSpec, ServerPrincipal},
-    issuer::Issuer,
+    grant::{AWS_AUDIENCE, GrantGuide, GrantSpec, ServerPrincipal},
+    issuer::{Issuer, Token},
+    patience::Patience,
     retained::Retained,
 };
 use serde_json::Value;
@@ -131,7 +131,7 @@ impl AwsConnector {
     fn proof(&self, connection: AwsConnection<'_>) -> Proof {
         match self.door {
             Door::Principal(_) => Proof::ExternalId(Some(connection.external_id.clone())),
-            Door::Issuer { .. } => Proof::Token(Token::good(connection.subject())),
+            Door::Issuer { .. } => Proof::Token(Token::good(connection.subject(), AWS_AUDIENCE)),
         }
     }
 

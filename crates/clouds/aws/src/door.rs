@@ -8,8 +8,7 @@ use crate::{
 use landfall_model::{
     Clock,
     driver::{Failure, FailureKind},
-    grant::AWS_AUDIENCE,
-    issuer::{Assertion, Claims, Issuer, IssuerError, LIFETIME},
+    issuer::{Assertion, Issuer, Token},
 };
 use std::sync::Arc;
 
@@ -19,32 +18,6 @@ pub(crate) enum Proof {
     /// `None` only in a probe that wants to be refused.
     ExternalId(Option<String>),
     Token(Token),
-}
-
-/// A token to be made for one call.
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
-    pub(crate) subject: String,
-    pub(crate) audience: String,
-    pub(crate) flaw: Flaw,
-}
-
-/// What is wrong with a token, on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    None,
-    Expired,
-    BadlySigned,
-}
-
-impl Token {
-    pub(crate) fn good(subject: String) -> Self {
-        Self {
-            subject,
-            audience: AWS_AUDIENCE.to_owned(),
-            flaw: Flaw::None,
-        }
-    }
 }
 
 /// How this server gets in.
@@ -67,9 +40,7 @@ impl Door {
                 signed(server.sts(), assume, id.clone()).await
             }
             (Self::Issuer { sts, issuer, clock }, Proof::Token(token)) => {
-                let assertion = mint(issuer.as_ref(), clock.as_ref(), token)
-                    .await
-                    .map_err(|error| no_assertion(&error))?;
+                let assertion = token.mint(issuer.as_ref(), clock.as_ref()).await?;
                 borne(sts, assume, &assertion).await
             }
             // A connector makes its proofs for its own door.
@@ -80,39 +51,6 @@ impl Door {
             )),
         }
     }
-}
-
-async fn mint(
-    issuer: &dyn Issuer,
-    clock: &dyn Clock,
-    token: &Token,
-) -> Result<Assertion, IssuerError> {
-    match token.flaw {
-        Flaw::None => issuer.assertion(&token.subject, &token.audience).await,
-        Flaw::BadlySigned => Ok(issuer
-            .assertion(&token.subject, &token.audience)
-            .await?
-            .badly_signed()),
-        Flaw::Expired => {
-            let lifetime = i64::try_from(LIFETIME.as_millis()).unwrap_or(i64::MAX);
-            let claims = Claims {
-                subject: token.subject.clone(),
-                audience: token.audience.clone(),
-                issued_at: clock.now().plus_millis(-2 * lifetime),
-                lifetime: LIFETIME,
-            };
-            issuer.custom(&claims).await
-        }
-    }
-}
-
-/// The trouble is here: it says nothing about what the customer granted.
-fn no_assertion(error: &IssuerError) -> Failure {
-    Failure::new(
-        FailureKind::Unavailable,
-        "NoAssertion",
-        format!("this server could not sign an assertion: {error}"),
-    )
 }
 
 async fn signed(

@@ -12,7 +12,7 @@ use landfall_model::{
     driver::{Failure, FailureKind},
     grant::Identity,
     id::SecretId,
-    issuer::{Assertion, Claims, Issuer, IssuerError, LIFETIME},
+    issuer::{Issuer, IssuerError, Token},
     secret::{Secrets, SecretsError},
 };
 use std::sync::Arc;
@@ -47,22 +47,6 @@ pub(crate) enum Proof {
     Secret(SecretId),
     /// What the operator's application has: a secret in a file.
     Own,
-}
-
-/// An assertion to be made for one call.
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
-    pub(crate) subject: String,
-    pub(crate) audience: String,
-    pub(crate) flaw: Flaw,
-}
-
-/// What is wrong with an assertion, on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    None,
-    Expired,
-    BadlySigned,
 }
 
 impl Door {
@@ -126,21 +110,13 @@ impl Door {
                 }
                 Ok(match own.client_secret_file {
                     Some(_) => Proof::Own,
-                    None => Proof::Token(Token {
-                        subject: APPLICATION_SUBJECT.to_owned(),
-                        audience: audience.to_owned(),
-                        flaw: Flaw::None,
-                    }),
+                    None => Proof::Token(Token::good(APPLICATION_SUBJECT, audience)),
                 })
             }
             (Self::Issuer(_), _, AzureAccess::WorkloadIdentity { .. })
             | (Self::Secret { .. }, Identity::Reaper, AzureAccess::ClientSecret { .. })
             | (Self::Application { .. }, Identity::Reaper, AzureAccess::AdminConsent { .. }) => {
-                Ok(Proof::Token(Token {
-                    subject: connection.subject(),
-                    audience: audience.to_owned(),
-                    flaw: Flaw::None,
-                }))
+                Ok(Proof::Token(Token::good(connection.subject(), audience)))
             }
             // A connector is asked for connections of its own method.
             _ => Err(Failure::new(
@@ -164,7 +140,9 @@ impl Door {
         let tenant = connection.tenant_id();
         match proof {
             Proof::Token(token) => {
-                let assertion = self.mint(clock, token).await?;
+                let issuer = self.issuer();
+                let issuer = issuer.ok_or_else(|| IssuerError::NoUrl.into_failure())?;
+                let assertion = token.mint(issuer.as_ref(), clock).await?;
                 let credential = Credential::Assertion(assertion.token());
                 let answer = client.token(tenant, application, service, credential).await;
                 if token.subject == APPLICATION_SUBJECT {
@@ -219,31 +197,6 @@ impl Door {
         })?;
         secret.ok_or_else(no_application)
     }
-
-    async fn mint(&self, clock: &dyn Clock, token: &Token) -> Result<Assertion, Failure> {
-        let issuer = self
-            .issuer()
-            .ok_or_else(|| no_assertion(&IssuerError::NoUrl))?;
-        let minted = match token.flaw {
-            Flaw::None => issuer.assertion(&token.subject, &token.audience).await,
-            Flaw::BadlySigned => issuer
-                .assertion(&token.subject, &token.audience)
-                .await
-                .map(|assertion| assertion.badly_signed()),
-            Flaw::Expired => {
-                let lifetime = i64::try_from(LIFETIME.as_millis()).unwrap_or(i64::MAX);
-                let claims = Claims {
-                    subject: token.subject.clone(),
-                    audience: token.audience.clone(),
-                    // Clocks may differ by five minutes before Entra minds.
-                    issued_at: clock.now().plus_millis(-4 * lifetime),
-                    lifetime: LIFETIME,
-                };
-                issuer.custom(&claims).await
-            }
-        };
-        minted.map_err(|error| no_assertion(&error))
-    }
 }
 
 /// Nothing that customers could approve.
@@ -291,15 +244,6 @@ fn blamed_on_us(mut failure: Failure) -> Failure {
         );
     }
     failure
-}
-
-/// The trouble is here: it says nothing about what the customer granted.
-fn no_assertion(error: &IssuerError) -> Failure {
-    Failure::new(
-        FailureKind::Unavailable,
-        "NoAssertion",
-        format!("this server could not sign an assertion: {error}"),
-    )
 }
 
 fn no_secret(error: &SecretsError) -> Failure {

@@ -82,14 +82,6 @@ fn issued(answer: &Value, field: &str, operation: &str) -> Result<AccessToken, F
         .ok_or_else(|| crate::error::malformed(operation, "no token", Effect::Read))
 }
 
-/// What is wrong with an assertion, on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    None,
-    Expired,
-    BadlySigned,
-}
-
 /// Whether an assertion was refused for what it is, as a check wants it, and
 /// not because Google could not look.
 pub(crate) fn refuses_token(failure: &Failure) -> bool {

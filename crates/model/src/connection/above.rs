@@ -111,11 +111,7 @@ pub struct ManagementGroup(String);
 )]
 pub struct InvalidManagementGroup;
 
-impl ManagementGroup {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+checked_text!(ManagementGroup);
 
 impl std::str::FromStr for ManagementGroup {
     type Err = InvalidManagementGroup;
@@ -129,26 +125,6 @@ impl std::str::FromStr for ManagementGroup {
             });
         fits.then(|| Self(text.to_owned()))
             .ok_or(InvalidManagementGroup)
-    }
-}
-
-impl TryFrom<String> for ManagementGroup {
-    type Error = InvalidManagementGroup;
-
-    fn try_from(text: String) -> Result<Self, InvalidManagementGroup> {
-        text.parse()
-    }
-}
-
-impl From<ManagementGroup> for String {
-    fn from(group: ManagementGroup) -> Self {
-        group.0
-    }
-}
-
-impl std::fmt::Display for ManagementGroup {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

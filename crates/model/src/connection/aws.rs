@@ -183,11 +183,7 @@ pub struct AccountId(String);
 #[error("an AWS account id has 12 digits, without dashes or spaces")]
 pub struct InvalidAccountId;
 
-impl AccountId {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+checked_text!(AccountId);
 
 impl std::str::FromStr for AccountId {
     type Err = InvalidAccountId;
@@ -198,26 +194,6 @@ impl std::str::FromStr for AccountId {
         } else {
             Err(InvalidAccountId)
         }
-    }
-}
-
-impl TryFrom<String> for AccountId {
-    type Error = InvalidAccountId;
-
-    fn try_from(text: String) -> Result<Self, InvalidAccountId> {
-        text.parse()
-    }
-}
-
-impl From<AccountId> for String {
-    fn from(id: AccountId) -> Self {
-        id.0
-    }
-}
-
-impl std::fmt::Display for AccountId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

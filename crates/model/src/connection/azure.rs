@@ -182,11 +182,7 @@ pub struct Guid(String);
 #[error("it looks like 72f988bf-86f1-41af-91ab-2d7cd011db47")]
 pub struct InvalidGuid;
 
-impl Guid {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+checked_text!(Guid);
 
 impl std::str::FromStr for Guid {
     type Err = InvalidGuid;
@@ -202,26 +198,6 @@ impl std::str::FromStr for Guid {
         (fits && !empty)
             .then(|| Self(text.to_ascii_lowercase()))
             .ok_or(InvalidGuid)
-    }
-}
-
-impl TryFrom<String> for Guid {
-    type Error = InvalidGuid;
-
-    fn try_from(text: String) -> Result<Self, InvalidGuid> {
-        text.parse()
-    }
-}
-
-impl From<Guid> for String {
-    fn from(id: Guid) -> Self {
-        id.0
-    }
-}
-
-impl std::fmt::Display for Guid {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

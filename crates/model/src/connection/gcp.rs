@@ -142,11 +142,7 @@ pub struct ProjectId(String);
 )]
 pub struct InvalidProjectId;
 
-impl ProjectId {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+checked_text!(ProjectId);
 
 impl std::str::FromStr for ProjectId {
     type Err = InvalidProjectId;
@@ -162,26 +158,6 @@ impl std::str::FromStr for ProjectId {
     }
 }
 
-impl TryFrom<String> for ProjectId {
-    type Error = InvalidProjectId;
-
-    fn try_from(text: String) -> Result<Self, InvalidProjectId> {
-        text.parse()
-    }
-}
-
-impl From<ProjectId> for String {
-    fn from(id: ProjectId) -> Self {
-        id.0
-    }
-}
-
-impl std::fmt::Display for ProjectId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// The number of a project: digits, given by Google.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
@@ -194,11 +170,7 @@ pub struct ProjectNumber(String);
 #[error("a project number has 6 to 19 digits")]
 pub struct InvalidProjectNumber;
 
-impl ProjectNumber {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+checked_text!(ProjectNumber);
 
 impl std::str::FromStr for ProjectNumber {
     type Err = InvalidProjectNumber;
@@ -209,26 +181,6 @@ impl std::str::FromStr for ProjectNumber {
             && !text.starts_with('0');
         fits.then(|| Self(text.to_owned()))
             .ok_or(InvalidProjectNumber)
-    }
-}
-
-impl TryFrom<String> for ProjectNumber {
-    type Error = InvalidProjectNumber;
-
-    fn try_from(text: String) -> Result<Self, InvalidProjectNumber> {
-        text.parse()
-    }
-}
-
-impl From<ProjectNumber> for String {
-    fn from(number: ProjectNumber) -> Self {
-        number.0
-    }
-}
-
-impl std::fmt::Display for ProjectNumber {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! An assertion of ours that Google exchanges, through a workload identity pool
 //! in the customer's project.
 
-use super::{Flaw, SCOPE, issued};
+use super::{SCOPE, issued};
 use crate::{
     config::IssuerKeys,
     http::{AccessToken, Google},
@@ -10,7 +10,7 @@ use landfall_model::{
     Clock,
     connection::{GcpAccess, GcpConnection, ProjectNumber},
     driver::{Failure, FailureKind},
-    issuer::{Assertion, Claims, Issuer, IssuerError, LIFETIME},
+    issuer::{Issuer, Token},
 };
 use std::sync::Arc;
 
@@ -18,14 +18,6 @@ use std::sync::Arc;
 pub(crate) struct Federation {
     pub(crate) issuer: Arc<dyn Issuer>,
     pub(crate) keys: IssuerKeys,
-}
-
-/// An assertion to be made for one exchange.
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
-    pub(crate) subject: String,
-    pub(crate) audience: String,
-    pub(crate) flaw: Flaw,
 }
 
 /// The provider's full name: what the exchange is asked for, and, with
@@ -38,14 +30,10 @@ pub(crate) fn provider(connection: GcpConnection<'_>, number: &ProjectNumber) ->
     )
 }
 
-impl Token {
-    pub(crate) fn good(connection: GcpConnection<'_>, number: &ProjectNumber) -> Self {
-        Self {
-            subject: connection.subject(),
-            audience: format!("https:{}", provider(connection, number)),
-            flaw: Flaw::None,
-        }
-    }
+/// The assertion that this connection's provider takes.
+pub(crate) fn good(connection: GcpConnection<'_>, number: &ProjectNumber) -> Token {
+    let audience = format!("https:{}", provider(connection, number));
+    Token::good(connection.subject(), audience)
 }
 
 impl Federation {
@@ -65,7 +53,7 @@ impl Federation {
             | GcpAccess::Impersonation { .. }
             | GcpAccess::ServiceAccountKey { .. } => return Err(no_number()),
         };
-        let token = Token::good(connection, number);
+        let token = good(connection, number);
         let provider = provider(connection, number);
         exchange(google, self.issuer.as_ref(), clock, &provider, &token)
             .await
@@ -97,9 +85,7 @@ pub(crate) async fn exchange(
     provider: &str,
     token: &Token,
 ) -> Result<AccessToken, Failure> {
-    let assertion = mint(issuer, clock, token)
-        .await
-        .map_err(|error| no_assertion(&error))?;
+    let assertion = token.mint(issuer, clock).await?;
     let answer = google
         .exchange(
             "sts",
@@ -121,37 +107,6 @@ pub(crate) async fn exchange(
         )
         .await?;
     issued(&answer, "access_token", "sts:v1/token")
-}
-
-async fn mint(
-    issuer: &dyn Issuer,
-    clock: &dyn Clock,
-    token: &Token,
-) -> Result<Assertion, IssuerError> {
-    let (subject, audience) = (&token.subject, &token.audience);
-    match token.flaw {
-        Flaw::None => issuer.assertion(subject, audience).await,
-        Flaw::BadlySigned => Ok(issuer.assertion(subject, audience).await?.badly_signed()),
-        Flaw::Expired => {
-            let lifetime = i64::try_from(LIFETIME.as_millis()).unwrap_or(i64::MAX);
-            let claims = Claims {
-                subject: subject.clone(),
-                audience: audience.clone(),
-                issued_at: clock.now().plus_millis(-2 * lifetime),
-                lifetime: LIFETIME,
-            };
-            issuer.custom(&claims).await
-        }
-    }
-}
-
-/// The trouble is here: it says nothing about what the customer granted.
-fn no_assertion(error: &IssuerError) -> Failure {
-    Failure::new(
-        FailureKind::Unavailable,
-        "NoAssertion",
-        format!("this server could not sign an assertion: {error}"),
-    )
 }
 
 /// Tells what the project refuses (no provider, another subject) from what is

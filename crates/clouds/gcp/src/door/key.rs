@@ -2,7 +2,7 @@
 //! account itself (RFC 7523; Google docs: "Using OAuth 2.0 for server to server
 //! applications").
 
-use super::{Flaw, SCOPE, issued};
+use super::{SCOPE, issued};
 use crate::http::{AccessToken, Google};
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -13,6 +13,7 @@ use landfall_model::{
     Clock, Timestamp,
     connection::{GcpAccess, GcpConnection},
     driver::{Failure, FailureKind},
+    issuer::Flaw,
     secret::{Secrets, SecretsError},
     vault::Plain,
 };

@@ -8,13 +8,14 @@
 use super::{Found, Opener, Question, Run, holds};
 use crate::{
     connect::{HOUR, SHORTEST},
-    door::{Door, Flaw, Proof, Token, refuses_token},
+    door::{Door, Proof, refuses_token},
     session::{Assume, Issued},
 };
 use landfall_model::{
     check::Check,
     driver::{Failure, FailureKind},
     grant::{AWS_AUDIENCE, Identity},
+    issuer::{Flaw, Token},
 };
 
 pub(super) struct Findings {
@@ -151,7 +152,7 @@ impl Wrong {
     /// What to show to the role instead.
     fn proof(self, run: &Run<'_>) -> Proof {
         let random = || hex::encode(run.recorder.entropy.array::<16>());
-        let mut token = Token::good(run.connection.subject());
+        let mut token = Token::good(run.connection.subject(), AWS_AUDIENCE);
         match self {
             Self::NoExternalId => return Proof::ExternalId(None),
             // A role that asks for no id at all lets a wrong one in as well;

@@ -5,7 +5,7 @@ use super::{Found, Question, Run, Signed, no_session};
 use crate::{
     client::Session,
     connect::secrets::{self, Listed, Ours},
-    door::{Flaw, Proof, Token},
+    door::Proof,
     error::{Service, not_permitted},
 };
 use landfall_model::{
@@ -13,6 +13,7 @@ use landfall_model::{
     check::{Check, Outcome},
     connection::{AzureAccess, Guid, Target},
     driver::{Failure, FailureKind},
+    issuer::Token,
 };
 
 /// `None` when there is none. True when the cloud says that it is gone.
@@ -149,11 +150,10 @@ impl Old<'_> {
         if *self.client_id == signed.application || connector.door.issuer().is_none() {
             return unseen();
         }
-        let proof = Proof::Token(Token {
-            subject: run.azure.subject(),
-            audience: connector.client.config.token_exchange_audience.clone(),
-            flaw: Flaw::None,
-        });
+        let proof = Proof::Token(Token::good(
+            run.azure.subject(),
+            &connector.client.config.token_exchange_audience,
+        ));
         let asked = run.recorder.patiently(|| {
             connector.door.enter(
                 run.recorder.clock,

@@ -3,10 +3,15 @@
 use super::{asked::by_assertion, audience};
 use crate::{
     connect::verify::{Found, Question, Run},
-    door::{Flaw, Proof, Token},
+    door::Proof,
     error::{Service, refuses_assertion},
 };
-use landfall_model::{check::Check, connection::Guid, grant::Identity};
+use landfall_model::{
+    check::Check,
+    connection::Guid,
+    grant::Identity,
+    issuer::{Flaw, Token},
+};
 
 /// What must not open an application.
 #[derive(Clone, Copy)]
@@ -57,11 +62,7 @@ impl Wrong {
 
     fn token(self, run: &Run<'_>) -> Token {
         let random = || hex::encode(run.recorder.entropy.array::<16>());
-        let mut token = Token {
-            subject: run.azure.subject(),
-            audience: audience(run),
-            flaw: Flaw::None,
-        };
+        let mut token = Token::good(run.azure.subject(), audience(run));
         match self {
             // As another connection of the same organization would have it.
             Self::Subject => {

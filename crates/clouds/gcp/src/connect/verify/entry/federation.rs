@@ -9,8 +9,7 @@ use crate::{
     config::IssuerKeys,
     connect::verify::{Found, Question, Run, holds},
     door::{
-        Flaw,
-        federation::{ENTER_NUMBER, Federation, Token, exchange, provider},
+        federation::{ENTER_NUMBER, Federation, exchange, good, provider},
         refuses_token,
     },
     error::SERVICE_DISABLED,
@@ -20,7 +19,7 @@ use landfall_model::{
     check::Check,
     connection::{GcpAccess, ProjectNumber},
     driver::Failure,
-    issuer::Issuer,
+    issuer::{Flaw, Issuer, Token},
 };
 
 /// What must not open the door.
@@ -202,7 +201,7 @@ impl Wrong {
     }
 
     fn token(self, run: &Run<'_>, number: &ProjectNumber) -> Token {
-        let mut token = Token::good(run.connection, number);
+        let mut token = good(run.connection, number);
         match self {
             Self::Subject => "landfall:org_other:con_other".clone_into(&mut token.subject),
             Self::Audience => "https://somebody-else.example".clone_into(&mut token.audience),

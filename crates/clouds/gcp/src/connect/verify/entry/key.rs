@@ -5,13 +5,12 @@ use super::Arrived;
 use crate::{
     connect::verify::{Found, Question, Run, holds},
     door::{
-        Flaw,
         key::{ACCOUNT_DISABLED, ACCOUNT_GONE, AUDIENCE, GivenKey, KEY_REFUSED, Shown, Signer},
         refuses_token,
     },
     http::Session,
 };
-use landfall_model::{check::Check, driver::Failure};
+use landfall_model::{check::Check, driver::Failure, issuer::Flaw};
 
 /// What an assertion must not be taken with.
 #[derive(Clone, Copy)]
