@@ -120,6 +120,7 @@ pub async fn create(app: &App, actor: &Actor, new: New) -> Result<Created> {
             "method": connection.method().as_str(),
             "scope": connection.scope(),
             "above": connection.target.above(),
+            "breadth": connection.target.breadth().as_str(),
             "with_reaper": connection.with_reaper,
         });
         let now = app.now();
@@ -210,9 +211,7 @@ async fn refuse_duplicate(app: &App, actor: &Actor, connection: &Connection) -> 
         .into_iter()
         .filter(is_open)
         .collect();
-    let same = |one: &&Connection| {
-        one.method() == connection.method() && one.target.is_same_scope(&connection.target)
-    };
+    let same = |one: &&Connection| one.target.is_same_grant(&connection.target);
     if let Some(existing) = open.iter().find(same) {
         return Err(Error::new(
             Code::ConnectionDuplicate,

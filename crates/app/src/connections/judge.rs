@@ -4,7 +4,7 @@ use super::verify::deadline;
 use crate::App;
 use landfall_model::{
     Timestamp,
-    check::Outcome,
+    check::{Check, Outcome},
     connection::{Connection, InvalidTransition, State},
     connector::Verification,
 };
@@ -18,9 +18,7 @@ pub(super) fn judged(app: &App, mut connection: Connection, found: &Verification
     // changes nothing.
     connection.state = state.unwrap_or(before);
     connection.checked_at = Some(now);
-    if !found.refused {
-        connection.too_broad = found.too_broad;
-    }
+    connection.too_broad = still_too_broad(connection.too_broad, found);
     if !found.refused && found.grant_version.is_some() {
         let upgraded = connection.grant_version != found.grant_version;
         connection.grant_version = found.grant_version;
@@ -48,6 +46,19 @@ pub(super) fn judged(app: &App, mut connection: Connection, found: &Verification
         connection.left_behind = None;
     }
     connection
+}
+
+/// What was seen counts until a look in which nothing stayed open: one that
+/// could not ask must not give a second key back.
+fn still_too_broad(was: bool, found: &Verification) -> bool {
+    let open = |check: &Check| {
+        matches!(
+            check.outcome,
+            Outcome::Fail | Outcome::Unanswered | Outcome::Propagating
+        )
+    };
+    let saw_all = !found.refused && !found.checks.iter().any(open);
+    found.too_broad || (was && !saw_all)
 }
 
 fn next_state(
@@ -105,7 +116,6 @@ fn next_state(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use landfall_model::check::Check;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -135,6 +145,26 @@ mod tests {
 
     fn next(state: State, found: &Verification, now: i64) -> State {
         next_state(state, found, at(now), at(now + 100)).unwrap()
+    }
+
+    #[test]
+    fn a_second_key_is_given_back_only_by_a_look_that_saw_all() {
+        let keeps =
+            |outcomes: &[Outcome], refused| still_too_broad(true, &found(outcomes, refused));
+        assert!(!keeps(
+            &[Outcome::Pass, Outcome::Warn, Outcome::Skipped],
+            false
+        ));
+        for open in [Outcome::Fail, Outcome::Unanswered, Outcome::Propagating] {
+            assert!(keeps(&[Outcome::Pass, open], false), "{open:?}");
+            assert!(!still_too_broad(false, &found(&[open], false)));
+        }
+        assert!(keeps(&[Outcome::Skipped], true));
+        let seen = Verification {
+            too_broad: true,
+            ..found(&[Outcome::Pass], false)
+        };
+        assert!(still_too_broad(false, &seen));
     }
 
     #[test]

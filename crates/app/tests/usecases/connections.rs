@@ -1,17 +1,19 @@
-use crate::common::{ACCOUNT, World, check, code, eventually, new_connection};
+use super::secrets::{Stage, by_secret};
+use crate::common::{self, ACCOUNT, World, check, code, eventually, new_connection};
 use landfall_app::{
     Settings, audit, checks,
     connections::{self, Change, New},
 };
 use landfall_model::{
     Code,
+    audit::Entry,
     check::Outcome,
     connection::State,
     driver::{Failure, FailureKind},
     member::Role,
 };
 use serde_json::json;
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 #[tokio::test]
 async fn bad_input_has_a_code_and_an_audit_row_and_stores_nothing() {
@@ -122,6 +124,40 @@ async fn an_account_is_connected_once_but_by_every_organization_with_its_own_ext
     for id in external_ids {
         assert!(id.starts_with("lf-") && id.len() >= 3 + 32, "{id}");
     }
+}
+
+/// Whoever granted too much, or too little, connects anew beside, and then
+/// disconnects the first: nothing is without a connection meanwhile.
+#[tokio::test]
+async fn a_subscription_is_connected_again_for_more_or_less_of_it() {
+    let stage = Stage::new().await;
+    let process = stage.start(Arc::default());
+    let tenant = common::tenant(&process.app, "Acme").await;
+    let actor = &tenant.admin.actor;
+    let text = |text: &str| Some(text.to_owned());
+    let new = |name: &str, breadth: Option<&str>, group: Option<&str>| New {
+        name: name.to_owned(),
+        breadth: breadth.map(str::to_owned),
+        management_group: group.map(str::to_owned),
+        ..by_secret("secret8Q~0123456789012345678901234567890")
+    };
+    for (name, breadth, group) in [
+        ("broad", Some("broad"), None),
+        ("narrow", None, None),
+        ("of a group", None, Some("landing-zones")),
+    ] {
+        let made = connections::create(&process.app, actor, new(name, breadth, group)).await;
+        let target = made.unwrap().connection.target;
+        assert_eq!(target.above(), group.and_then(text));
+        assert_eq!(target.breadth().as_str(), breadth.unwrap_or("narrow"));
+        let again = connections::create(&process.app, actor, new("again", breadth, group)).await;
+        assert_eq!(code(again), Code::ConnectionDuplicate, "{name}");
+    }
+    // Who chose the broad role can be read later.
+    let entries = stage.store.audit(actor.organization_id(), 0, 100).await;
+    let chosen = |entry: &Entry| entry.detail["breadth"] == "broad";
+    assert!(entries.unwrap().iter().any(chosen));
+    process.stop().await;
 }
 
 #[tokio::test]

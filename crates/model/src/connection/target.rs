@@ -2,7 +2,7 @@
 
 use super::{
     aws::Aws,
-    azure::{Azure, AzureAccess},
+    azure::{Azure, AzureAccess, Breadth},
     gcp::{Gcp, GcpAccess},
 };
 use crate::{
@@ -61,6 +61,23 @@ impl Target {
             (Self::Gcp(one), Self::Gcp(other)) => one.project_id == other.project_id,
             (Self::Azure(one), Self::Azure(other)) => one.subscription_id == other.subscription_id,
             _ => false,
+        }
+    }
+
+    /// Whether both are granted alike: by one method, on the same, and as much
+    /// of it. Whoever wants less or more of it makes another connection beside.
+    pub fn is_same_grant(&self, other: &Self) -> bool {
+        self.method() == other.method()
+            && self.is_same_scope(other)
+            && self.above() == other.above()
+            && self.breadth() == other.breadth()
+    }
+
+    /// How much was asked for; only Azure gives the choice.
+    pub const fn breadth(&self) -> Breadth {
+        match self {
+            Self::Azure(azure) => azure.breadth,
+            Self::Aws(_) | Self::Gcp(_) => Breadth::Narrow,
         }
     }
 

@@ -6,6 +6,13 @@ use super::{
     GcpAccess, GcpConnection, Target,
 };
 
+enum Keys {
+    One,
+    Two,
+    NoReaper,
+    Unknown,
+}
+
 impl Connection {
     /// What a person wants to know of it besides its state, label and value.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
@@ -94,18 +101,32 @@ impl Connection {
     /// Whether two different identities are needed to destroy anything, in a
     /// word.
     pub const fn two_keys(&self) -> &'static str {
-        match (self.too_broad, self.with_reaper) {
-            (true, _) => "no",
-            (false, true) => "yes",
-            (false, false) => "no reaper",
+        match self.keys() {
+            Keys::One => "no",
+            Keys::Unknown => "not checked",
+            Keys::Two => "yes",
+            Keys::NoReaper => "no reaper",
         }
     }
 
     pub const fn two_keys_in_words(&self) -> &'static str {
-        match (self.too_broad, self.with_reaper) {
-            (true, _) => "no: what was granted lets the provisioner give itself anything",
-            (false, true) => "yes",
-            (false, false) => "the reaper was left out: Landfall prints what to delete by hand",
+        match self.keys() {
+            Keys::One => "no: what was granted lets the provisioner destroy by itself",
+            Keys::Unknown => "not checked yet",
+            Keys::Two => "yes",
+            Keys::NoReaper => "the reaper was left out: Landfall prints what to delete by hand",
+        }
+    }
+
+    /// Claims no second key that was not seen, and none where the broad role was
+    /// chosen, whatever the checks could see of it.
+    const fn keys(&self) -> Keys {
+        let is_broad = self.too_broad || matches!(self.target.breadth(), Breadth::Broad);
+        match (is_broad, self.checked_at, self.with_reaper) {
+            (true, _, _) => Keys::One,
+            (false, None, _) => Keys::Unknown,
+            (false, Some(_), true) => Keys::Two,
+            (false, Some(_), false) => Keys::NoReaper,
         }
     }
 
@@ -154,5 +175,36 @@ impl Connection {
             }
             Target::Azure(_) => format!("the applications landfall-…-{}", self.suffix()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn azure(breadth: &str, checked_at: Option<&str>) -> Connection {
+        let id = |prefix: &str| format!("{prefix}_0190b5c8e0f07c3f8a1d2b3c4d5e6f70");
+        serde_json::from_value(serde_json::json!({
+            "id": id("con"), "organization_id": id("org"), "name": "x",
+            "cloud": "azure", "method": "workload-identity", "breadth": breadth,
+            "tenant_id": "11111111-1111-4111-8111-111111111111",
+            "subscription_id": "22222222-2222-4222-8222-222222222222",
+            "external_id": "lf-x", "regions": [], "with_reaper": true, "too_broad": false,
+            "checked_at": checked_at, "state": { "status": "pending", "since": "2026-01-01T00:00:00Z" },
+            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "version": 1,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn no_second_key_is_claimed_that_was_not_seen_or_was_given_away() {
+        let at = Some("2026-01-02T00:00:00Z");
+        assert_eq!(azure("narrow", None).two_keys(), "not checked");
+        assert_eq!(azure("narrow", at).two_keys(), "yes");
+        assert_eq!(azure("broad", None).two_keys(), "no");
+        assert_eq!(azure("broad", at).two_keys(), "no");
+        let mut granted_more = azure("narrow", at);
+        granted_more.too_broad = true;
+        assert_eq!(granted_more.two_keys(), "no");
     }
 }

@@ -27,7 +27,10 @@ pub fn connections(items: &[Connection]) -> String {
                 one.name.clone(),
                 one.cloud().to_string(),
                 one.method().as_str().to_owned(),
-                one.scope().to_owned(),
+                match one.target.above() {
+                    Some(above) => format!("{} ({above})", one.scope()),
+                    None => one.scope().to_owned(),
+                },
                 connection_state(&one.state),
                 one.checked_at.map_or_else(|| "-".to_owned(), minute),
                 one.target

@@ -115,9 +115,11 @@ pub(super) async fn run(
         few_at_once(about),
         grant::check(&run, account.as_ref())
     );
+    let too_broad = about.iter().any(permissions::one_key);
     checks.extend(about);
     checks.extend(grant.checks);
     Verification {
+        too_broad,
         checks,
         refused: provisioner.refused,
         grant_version: grant.version,

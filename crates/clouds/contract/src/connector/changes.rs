@@ -26,8 +26,7 @@ pub(super) async fn a_lost_second_key_is_said(harness: &dyn Harness) -> Support 
     harness.edit(&connection, &spec, Edit::Everything).await;
     harness.settle().await;
     let found = verify(harness, &connection, &spec).await;
-    let failed = with(&found, &[Outcome::Fail]);
-    assert!(found.too_broad || !failed.is_empty(), "{found:#?}");
+    assert!(found.too_broad, "{found:#?}");
     assert!(!found.refused);
     Support::Done
 }

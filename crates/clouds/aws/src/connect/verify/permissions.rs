@@ -43,7 +43,7 @@ impl Wrong {
         let who = self.identity.as_str();
         let what = format!("{} on {}", self.action, self.resource);
         match self.why {
-            Why::Allowed => format!("the {who} may {what}, but must not"),
+            Why::Allowed => format!("the {who} may {what}, {MUST_NOT}"),
             Why::ServiceControlPolicy => {
                 format!(
                     "the {who} may not {what}: a service control policy of the organization denies it"
@@ -54,6 +54,18 @@ impl Wrong {
             Why::NotAllowed => format!("the {who} may not {what}: no policy allows it"),
         }
     }
+}
+
+const MUST_NOT: &str = "but must not";
+
+/// Whether a check has found that the provisioner needs nobody else to destroy.
+pub(super) fn one_key(check: &Check) -> bool {
+    const ENOUGH: [&str; 3] = [
+        "aws.permissions.two-keys-data",
+        "aws.permissions.two-keys-protection",
+        "aws.permissions.two-keys-identities",
+    ];
+    ENOUGH.contains(&check.id.as_str()) && check.evidence.contains(MUST_NOT)
 }
 
 pub(super) async fn check(
