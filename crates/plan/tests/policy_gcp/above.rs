@@ -88,7 +88,10 @@ fn no_account_of_ours_can_give_anybody_anything() {
                 .map(String::as_str)
                 .collect();
             for permission in [
+                "resourcemanager.folders.create",
                 "resourcemanager.folders.setIamPolicy",
+                "resourcemanager.projects.create",
+                "resourcemanager.projects.move",
                 "resourcemanager.projects.setIamPolicy",
                 "resourcemanager.projects.delete",
                 "iam.roles.update",
@@ -112,10 +115,12 @@ fn what_is_above_is_read_by_the_bootstrap_and_asked_there() {
                 .collect();
             let wanted: &[&str] = match (role.identity, parent.contains("folders")) {
                 (GcpIdentity::Bootstrap, true) => &[
+                    "orgpolicy.policy.get",
                     "resourcemanager.folders.get",
                     "resourcemanager.folders.getIamPolicy",
                 ],
                 (GcpIdentity::Bootstrap, false) => &[
+                    "orgpolicy.policy.get",
                     "resourcemanager.folders.get",
                     "resourcemanager.folders.getIamPolicy",
                     "resourcemanager.organizations.get",

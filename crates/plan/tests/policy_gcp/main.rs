@@ -26,9 +26,10 @@ const VERSIONS_ABOVE: &str = include_str!("versions_above.txt");
 const KNOWN: &str = include_str!("../../../sandbox/src/gcp/roles.json");
 
 /// Permissions of Google that no predefined role of that table has.
-const ALSO_KNOWN: [&str; 2] = [
+const ALSO_KNOWN: [&str; 3] = [
     "iam.serviceAccountKeys.create",
     "resourcemanager.projects.delete",
+    "resourcemanager.projects.move",
 ];
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(prefix: &str) -> T {

@@ -19,14 +19,15 @@ struct Known {
 }
 
 /// Permissions that no predefined role of the table has, and that the sandbox
-/// asks for.
-const MORE: [&str; 7] = [
+/// asks for, or is asked for.
+const MORE: [&str; 8] = [
     "iam.serviceAccountKeys.create",
     "iam.serviceAccountKeys.delete",
     "iam.serviceAccountKeys.get",
     "iam.serviceAccountKeys.list",
     "resourcemanager.organizations.setIamPolicy",
     "resourcemanager.projects.delete",
+    "resourcemanager.projects.move",
     "resourcemanager.projects.undelete",
 ];
 

@@ -27,6 +27,11 @@ pub(super) const SHARING_OUR_ACCOUNT: &str = "If the setup was refused because m
      workload-identity, which binds none, or let an Organization Policy Administrator allow this \
      server's account in the project";
 
+/// In a grant on a folder or an organization, the bootstrap's own role has what
+/// this takes; another one bound there would be one too many.
+const INVISIBLE_ABOVE: &str = "run the setup again: by its custom role the bootstrap sees these \
+     policies; without it, everything else works";
+
 const INVISIBLE: &str = "to let Landfall look, grant the bootstrap account Organization Policy \
      Viewer (roles/orgpolicy.policyViewer) on the organization; without it, everything else works";
 
@@ -117,7 +122,11 @@ async fn one(run: &Run<'_>, session: Option<&Session>, constraint: Constraint) -
                 Err(failure)
                     if matches!(failure.kind, FailureKind::Denied | FailureKind::NotFound) =>
                 {
-                    Found::warn(format!("not visible to us: {failure}"), INVISIBLE)
+                    let remedy = match run.grant.parent {
+                        Some(_) => INVISIBLE_ABOVE,
+                        None => INVISIBLE,
+                    };
+                    Found::warn(format!("not visible to us: {failure}"), remedy)
                 }
                 Err(failure) => run.recorder.failed(&failure, ""),
             }
