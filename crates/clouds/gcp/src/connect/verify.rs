@@ -156,13 +156,17 @@ async fn make_ready(run: &Run<'_>, sessions: &Sessions, observer: Option<&Sessio
     let observer = bootstrap.or(observer);
     // The role is bound before APIs are switched on: that makes Google write
     // the project's policy, too.
-    let (mut checks, (on, usage), free, billed, bound) = futures::join!(
+    let (mut checks, (on, usage), free, billed, (bound, acted)) = futures::join!(
         project::check(run, observer),
         services::usage_is_on(run, observer),
         services::look(run, bootstrap, Free),
         services::look(run, bootstrap, Billed),
         binding::provisioner(run, sessions),
     );
+    // Not before: what ran beside it was not denied by its change.
+    if acted {
+        run.recorder.acted();
+    }
     checks.push(usage);
     let bootstrap = bootstrap.filter(|_| on);
     checks.extend(services::switch_on(run, bootstrap, Free, free).await);

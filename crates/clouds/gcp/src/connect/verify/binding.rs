@@ -6,16 +6,21 @@ use super::{
     grant::bindings_of,
     no_session,
     policy::{self, Of},
+    project,
 };
-use crate::http::Session;
+use crate::{error::SERVICE_DISABLED, http::Session};
 use landfall_model::{
     check::{Check, Outcome},
     connection::State,
     driver::{Failure, FailureKind},
     grant::{GcpAccount, GcpBinding, GcpIdentity},
 };
+use serde_json::Value;
 
-pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
+/// The check, and whether it may have bound the role. It runs beside others:
+/// that IAM was changed is for the caller to note when all of them are done.
+pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> (Check, bool) {
+    let mut acted = false;
     let role = run.grant.role(GcpIdentity::Provisioner);
     let wanted = run
         .grant
@@ -33,7 +38,8 @@ pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
             format!("the policy of {}", run.grant.place().resource())
         },
     );
-    run.recorder
+    let check = run
+        .recorder
         .record(question, async {
             let Some(session) = &sessions.bootstrap else {
                 return no_session(GcpIdentity::Bootstrap);
@@ -43,12 +49,13 @@ pub(super) async fn provisioner(run: &Run<'_>, sessions: &Sessions) -> Check {
                 return Found::skipped("the grant has no such role");
             };
             if by_us {
-                bind(run, session, account, wanted).await
+                bind(run, session, account, wanted, &mut acted).await
             } else {
                 look(run, session, account, wanted).await
             }
         })
-        .await
+        .await;
+    (check, acted)
 }
 
 async fn bind(
@@ -56,12 +63,11 @@ async fn bind(
     session: &Session,
     account: &GcpAccount,
     wanted: &GcpBinding,
+    acted: &mut bool,
 ) -> Found {
     let member = account.member();
-    let bound = policy::edit(run, session, Of::Project, |bindings| {
-        policy::add(bindings, &wanted.role, &member, None)
-    })
-    .await;
+    let add = |bindings: &mut Vec<Value>| policy::add(bindings, &wanted.role, &member, None);
+    let bound = policy::edit_beside(run, session, Of::Project, add, acted).await;
     match bound {
         Ok(false) => Found::pass(format!("{} has {}", account.email, wanted.role)),
         // Before the first connecting, it is for us to bind.
@@ -71,8 +77,17 @@ async fn bind(
              connection's page says how to revoke it",
         ),
         Ok(true) => Found::pass(format!("bound {} to {}", wanted.role, account.email)),
+        Err(failure) if failure.code == SERVICE_DISABLED => manager_is_off(run, &failure),
         Err(failure) => refused(run, &failure),
     }
+}
+
+/// No setup mends that, and nothing was switched on yet.
+fn manager_is_off(run: &Run<'_>, failure: &Failure) -> Found {
+    run.recorder.denied(
+        failure.message.clone(),
+        project::manager_is_off(run.connection.project_id()),
+    )
 }
 
 async fn look(
@@ -91,6 +106,7 @@ async fn look(
             "run the setup again: it binds the role. Landfall cannot: none of its accounts may \
              change who has which role there",
         ),
+        Err(failure) if failure.code == SERVICE_DISABLED => manager_is_off(run, &failure),
         Err(failure) => run.recorder.failed(&failure, ""),
     }
 }

@@ -67,6 +67,23 @@ pub(super) async fn edit(
     of: Of<'_>,
     change: impl Fn(&mut Vec<Value>) -> bool + Send + Sync,
 ) -> Result<bool, Failure> {
+    let mut acted = false;
+    let edited = edit_beside(run, session, of, change, &mut acted).await;
+    if acted {
+        run.recorder.acted();
+    }
+    edited
+}
+
+/// The same beside other checks, whose denials are not softened by what is
+/// written meanwhile: `acted` says whether anything may have been.
+pub(super) async fn edit_beside(
+    run: &Run<'_>,
+    session: &Session,
+    of: Of<'_>,
+    change: impl Fn(&mut Vec<Value>) -> bool + Send + Sync,
+    acted: &mut bool,
+) -> Result<bool, Failure> {
     let path = of.path(run, "setIamPolicy");
     let mut last = None;
     for attempt in 0..TRIES {
@@ -93,15 +110,13 @@ pub(super) async fn edit(
             .await;
         match answer {
             Ok(_) => {
-                run.recorder.acted();
+                *acted = true;
                 return Ok(true);
             }
             // Lost or overtaken: read again, the etag says whether it was
             // written.
             Err(failure) if matches!(failure.kind, FailureKind::Busy | FailureKind::Unknown) => {
-                if failure.kind == FailureKind::Unknown {
-                    run.recorder.acted();
-                }
+                *acted |= failure.kind == FailureKind::Unknown;
                 last = Some(failure);
             }
             Err(failure) if is_new(&failure) && attempt + 1 < TRIES => {

@@ -5,6 +5,7 @@ use crate::support::Scene;
 use landfall_model::{
     check::Outcome::{Fail, Warn},
     connection::Target,
+    grant::GcpIdentity,
 };
 use serde_json::json;
 
@@ -55,6 +56,35 @@ async fn of_the_project() {
         (
             "Service Usage is off",
             spoil!(|scene, _c, _g| {
+                switch_off(scene, "serviceusage").await;
+            }),
+            "gcp.service-usage-reachable",
+            Fail,
+            "cannot be switched on through itself",
+        ),
+        (
+            "Resource Manager is off",
+            spoil!(|scene, _c, _g| {
+                switch_off(scene, "cloudresourcemanager").await;
+            }),
+            "gcp.provisioner-bound",
+            Fail,
+            "gcloud services enable cloudresourcemanager.googleapis.com",
+        ),
+        (
+            "the provisioner's role is bound again, which does not excuse what ran beside it",
+            spoil!(|scene, _c, grant| {
+                let role = grant.role(GcpIdentity::Provisioner).unwrap().name.clone();
+                scene
+                    .customer
+                    .bind(|all| all.retain(|binding| binding["role"] != role.as_str()))
+                    .await;
+                let fault = json!({
+                    "kind": "throttle",
+                    "match": { "operation": "serviceusage.services.get" },
+                    "times": 2,
+                });
+                scene.admin("faults", fault).await;
                 switch_off(scene, "serviceusage").await;
             }),
             "gcp.service-usage-reachable",
