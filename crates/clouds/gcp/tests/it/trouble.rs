@@ -90,6 +90,30 @@ async fn waits(scene: &Scene) {
     assert!(worse(&found).is_empty(), "{:#?}", worse(&found));
 }
 
+/// Both batches are looked at before anything is switched on; the second is
+/// looked at again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_failed_is_made_again_after_the_first_batch() {
+    let scene = Scene::new().await;
+    let (connection, spec) = scene.connected().await;
+    let fault = json!({
+        "kind": "fail",
+        "code": "PERMISSION_DENIED",
+        "match": { "operation": "serviceusage.services.batchGet" },
+        "times": 2,
+    });
+    scene.admin("faults", fault).await;
+    let found = scene.verify(&connection, &spec).await;
+    for (id, outcome) in [
+        ("gcp.apis-switched-on.free", Outcome::Fail),
+        ("gcp.apis-switched-on.billed", Outcome::Pass),
+        ("gcp.api-enabled.run", Outcome::Pass),
+    ] {
+        let one = check(&found, id);
+        assert_eq!(one.outcome, outcome, "{one:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_google_cannot_reach_is_no_revocation() {
     let scene = Scene::new().await;

@@ -151,6 +151,11 @@ pub(super) async fn switch_on(
             let (Some(session), Some(seen)) = (session, seen) else {
                 return Found::skipped("not asked: the Service Usage API was not reached");
             };
+            // The look was before the others were switched on.
+            let seen = match (batch, seen) {
+                (Batch::Billed, Err(_)) => states(run, session, &apis).await,
+                (_, seen) => seen,
+            };
             let (found, states) = act(run, session, &apis, seen).await;
             on = states;
             found
