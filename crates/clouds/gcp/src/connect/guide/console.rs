@@ -23,6 +23,9 @@ pub(super) fn for_a_pool(context: &Context<'_>) -> Vec<String> {
         opening(context.config, Some(context.grant.project_id.as_str())),
         enabling(&context.grant.bootstrap_apis),
     ];
+    if let Some(parent) = &context.grant.parent {
+        steps.insert(1, being_below(context, parent));
+    }
     let keys = match context.uploads {
         None => "Leave JWK file empty: Google fetches the keys.".to_owned(),
         Some(keys) => format!("JWK file (JSON): upload a file with this text: {keys}"),
@@ -56,6 +59,9 @@ pub(super) fn for_an_account(context: &Context<'_>) -> Vec<String> {
         opening(context.config, Some(context.grant.project_id.as_str())),
         enabling(&context.grant.bootstrap_apis),
     ];
+    if let Some(parent) = &context.grant.parent {
+        steps.insert(1, being_below(context, parent));
+    }
     identities(context, &mut steps, role, email);
     steps.push(format!(
         "If granting to {email} is refused because it does \"not belong to a permitted \
@@ -186,6 +192,20 @@ fn opening(config: &GcpConfig, project: Option<&str>) -> String {
          project are selected; if a grant is refused later, it is mostly one of these.",
         config.console_url.trim_end_matches('/'),
         project.map_or_else(String::new, |id| format!("?project={id}"))
+    )
+}
+
+/// As the script does, before it makes anything.
+fn being_below(context: &Context<'_>, parent: &Parent) -> String {
+    let places = if parent.is_folder() {
+        format!("{} and {}", parent.resource(), parent.organization())
+    } else {
+        parent.resource()
+    };
+    format!(
+        "IAM & Admin → Manage resources: see that the project {} is below {places}. Otherwise make \
+         nothing: connect with what is above the project.",
+        context.grant.project_id
     )
 }
 

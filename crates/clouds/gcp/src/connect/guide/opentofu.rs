@@ -42,10 +42,10 @@ pub(super) fn module(context: &Context<'_>) -> String {
             member: hcl(&format!("serviceAccount:{email}")),
         },
     };
-    for account in context.accounts() {
-        make_account(&mut text, account, &trust);
-    }
     let place = context.grant.place();
+    for account in context.accounts() {
+        make_account(&mut text, place, account, &trust);
+    }
     for role in &context.grant.roles {
         make_role(&mut text, place, role);
     }
@@ -219,7 +219,14 @@ output "key" {
     text
 }
 
-fn make_account(text: &mut String, account: &GcpAccount, trust: &Trust<'_>) {
+fn make_account(text: &mut String, place: GcpPlace<'_>, account: &GcpAccount, trust: &Trust<'_>) {
+    let name = account.identity.as_str();
+    let after = match place {
+        GcpPlace::Project(_) => String::new(),
+        // Its description says of which version the role is, so the role comes
+        // first.
+        GcpPlace::Parent(_) => format!(", {}.{name}", role_in(place).0),
+    };
     write!(
         text,
         r#"
@@ -228,7 +235,7 @@ resource "google_service_account" "{name}" {{
   account_id   = {id}
   display_name = {display_name}
   description  = {description}
-  depends_on   = [google_project_service.this]
+  depends_on   = [google_project_service.this{after}]
 }}
 
 resource "google_service_account_iam_member" "{name}" {{
@@ -237,7 +244,6 @@ resource "google_service_account_iam_member" "{name}" {{
   member             = {member}
 }}
 "#,
-        name = account.identity.as_str(),
         id = hcl(&account.id),
         display_name = hcl(&account.display_name),
         description = hcl(&account.description),

@@ -268,3 +268,40 @@ fn the_module_is_formatted_as_the_tools_want_it() {
         }
     }
 }
+
+#[test]
+fn above_a_project_the_place_is_looked_at_and_the_roles_come_first() {
+    for (parent, below) in [
+        (None, None),
+        (ABOVE[1], Some("below folders/123 and organizations/456")),
+        (ABOVE[2], Some("below organizations/456.")),
+    ] {
+        let pool = on(parent, "a-text");
+        let account = trusting(pool.clone(), "a-text");
+        for grant in [&pool, &account] {
+            let context = Context {
+                config: &GcpConfig::default(),
+                grant,
+                uploads: None,
+            };
+            let steps = match grant.trust {
+                GcpTrust::Federation { .. } => console::for_a_pool(&context),
+                GcpTrust::Account { .. } => console::for_an_account(&context),
+            };
+            let looked = steps.iter().position(|step| step.contains("is below"));
+            assert_eq!(looked, below.map(|_| 1), "{steps:#?}");
+            assert!(
+                below.is_none_or(|below| steps[1].contains(below)),
+                "{steps:#?}"
+            );
+            let module = opentofu::module(&context);
+            for identity in GcpIdentity::ALL {
+                let after = format!(
+                    "[google_project_service.this, google_organization_iam_custom_role.{}]",
+                    identity.as_str()
+                );
+                assert_eq!(module.contains(&after), parent.is_some(), "{module}");
+            }
+        }
+    }
+}
