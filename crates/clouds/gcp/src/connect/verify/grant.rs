@@ -9,7 +9,7 @@ use landfall_model::{
     check::{Check, Outcome},
     digest::Digest,
     driver::Failure,
-    grant::{GcpIdentity, version_of},
+    grant::{GcpIdentity, GcpPlace, version_of},
 };
 use read::Snapshot;
 pub(super) use read::bindings_of;
@@ -145,15 +145,29 @@ fn unchanged(
                 Found::warn(
                     changed,
                     format!(
-                        "compare with the {}'s audit log who changed it; run the setup again to \
-                         undo it",
-                        run.grant.place().noun()
+                        "compare with {} who changed it; run the setup again to undo it",
+                        logs(run)
                     ),
                 )
             }
         }
     };
     run.recorder.noted(question, found)
+}
+
+/// Where changes of the grant are logged: each with what it was made on.
+fn logs(run: &Run<'_>) -> &'static str {
+    match run.grant.place() {
+        GcpPlace::Project(_) => "the project's audit log",
+        GcpPlace::Parent(parent) if parent.is_folder() => {
+            "the audit logs of the project (provider, trust), of the organization (roles) and of \
+             the folder (bindings)"
+        }
+        GcpPlace::Parent(_) => {
+            "the audit logs of the project (provider, trust) and of the organization (roles, \
+             bindings)"
+        }
+    }
 }
 
 /// Why something that was read says nothing.

@@ -49,11 +49,7 @@ async fn identity(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
                 Err(failure) if failure.code == SERVICE_DISABLED => run
                     .recorder
                     .denied(failure.message.clone(), manager_is_off(id)),
-                Err(failure) => run.recorder.failed(
-                    failure,
-                    "check the project id: it is neither the project's name nor its number. If \
-                     it is right, the setup ran in another project or with another Google account",
-                ),
+                Err(failure) => run.recorder.failed(failure, &or_moved(run, PROJECT)),
             };
             read = Some(answer);
             found
@@ -80,6 +76,23 @@ async fn identity(run: &Run<'_>, session: Option<&Session>) -> Vec<Check> {
         },
     );
     vec![matches, active]
+}
+
+const PROJECT: &str = "check the project id: it is neither the project's name nor its number. If \
+     it is right, the setup ran in another project or with another Google account";
+
+/// Who is granted a folder or an organization loses sight of a project that is
+/// moved out of it.
+fn or_moved(run: &Run<'_>, remedy: &str) -> String {
+    match run.connection.parent() {
+        None => remedy.to_owned(),
+        Some(parent) => format!(
+            "{remedy}. Or the project is no longer below {}: gcloud projects get-ancestors {} \
+             shows what is above it; move it back, or connect again with what is above it now",
+            parent.resource(),
+            run.connection.project_id()
+        ),
+    }
 }
 
 /// Nobody can switch it on without seeing the project, which takes it.
@@ -162,9 +175,9 @@ async fn organization(run: &Run<'_>, session: Option<&Session>) -> Check {
             };
             match ancestry(run, session).await {
                 Ok(names) => above(run.connection.parent(), &names),
-                Err(failure) if failure.kind == FailureKind::Denied => {
-                    run.recorder.denied(failure.to_string(), ORGANIZATION)
-                }
+                Err(failure) if failure.kind == FailureKind::Denied => run
+                    .recorder
+                    .denied(failure.to_string(), or_moved(run, ORGANIZATION)),
                 Err(failure) => run.recorder.failed(&failure, ""),
             }
         })
