@@ -132,7 +132,7 @@ pub(super) async fn run(
     rest.push(quotas::check(&run, &sessions).boxed());
     rest.push(policies::check(&run, &sessions).boxed());
     let (rest, about) = futures::join!(few_at_once(rest), grant::check(&run, &sessions));
-    too_broad |= rest.iter().any(one_key);
+    too_broad |= rest.iter().any(one_key) || about.unconfined;
     checks.extend(rest);
     checks.extend(about.checks);
     Verification {
@@ -210,12 +210,16 @@ fn impossible(recorder: &Recorder<'_>, failure: &Failure) -> Verification {
 }
 
 /// Whether a check has found that the provisioner needs nobody else to destroy:
-/// it may itself, or may give itself the right, or the bootstrap may.
+/// it may itself, or may give itself the right, or may act as the reaper, or the
+/// bootstrap may.
 fn one_key(check: &Check) -> bool {
-    const ENOUGH: [&str; 5] = [
+    const ENOUGH: [&str; 8] = [
         "gcp.refused.provisioner-no-destruction",
+        "gcp.refused.provisioner-no-reaper",
         "gcp.refused.provisioner-no-widening",
         "gcp.refused.provisioner-no-parent",
+        "gcp.refused.bootstrap-no-destruction",
+        "gcp.refused.bootstrap-no-reaper",
         "gcp.refused.bootstrap-no-widening",
         "gcp.refused.bootstrap-no-parent",
     ];

@@ -19,6 +19,8 @@ pub(super) struct Findings {
     pub(super) checks: Vec<Check>,
     pub(super) version: Option<u32>,
     pub(super) digest: Option<Digest>,
+    /// Whether the bootstrap may give anybody any role.
+    pub(super) unconfined: bool,
 }
 
 pub(super) async fn check(run: &Run<'_>, sessions: &Sessions) -> Findings {
@@ -27,6 +29,7 @@ pub(super) async fn check(run: &Run<'_>, sessions: &Sessions) -> Findings {
             checks: judge::not_asked(run),
             version: None,
             digest: None,
+            unconfined: false,
         };
     };
     let began = run.recorder.clock.now();
@@ -40,6 +43,7 @@ pub(super) async fn check(run: &Run<'_>, sessions: &Sessions) -> Findings {
         checks,
         version: lowest(run, &snapshot),
         digest,
+        unconfined: bindings::bootstrap_is_unconfined(run, &snapshot),
     }
 }
 

@@ -27,7 +27,7 @@ use landfall_model::{
 use serde_json::{Value, json};
 
 const SET_POLICY: &str = "resourcemanager.projects.setIamPolicy";
-const PROJECT_IAM_ADMIN: &str = "roles/resourcemanager.projectIamAdmin";
+pub(super) const PROJECT_IAM_ADMIN: &str = "roles/resourcemanager.projectIamAdmin";
 
 /// What has to be made, and whether the account of the key may make it.
 pub(super) struct Setup<'a> {

@@ -1,8 +1,9 @@
 //! Of the accounts, and of what they may.
 
 use super::{all, edit_role, spoil};
+use crate::support::{Scene, check, gcp};
 use landfall_model::{
-    check::Outcome::{Fail, Warn},
+    check::Outcome::{Fail, Pass, Warn},
     grant::GcpIdentity,
 };
 use serde_json::json;
@@ -217,4 +218,31 @@ async fn of_what_they_may() {
         ),
     ])
     .await;
+}
+
+/// No test of permissions sees a condition: it may set the policy as granted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrap_that_may_bind_anything_leaves_one_key() {
+    for condition in [
+        None,
+        Some(
+            "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['roles/owner'])",
+        ),
+    ] {
+        let scene = Scene::new().await;
+        let (connection, spec) = scene.connected().await;
+        assert!(!scene.verify(&connection, &spec).await.too_broad);
+        let member = scene.customer.member(gcp(&spec), GcpIdentity::Bootstrap);
+        let mut binding = json!({
+            "role": "roles/resourcemanager.projectIamAdmin", "members": [member],
+        });
+        if let Some(expression) = condition {
+            binding["condition"] = json!({ "title": "wider", "expression": expression });
+        }
+        scene.customer.bind(|all| all.push(binding)).await;
+        let found = scene.verify(&connection, &spec).await;
+        let widening = check(&found, "gcp.refused.bootstrap-no-widening");
+        assert_eq!(widening.outcome, Pass, "{widening:?}");
+        assert!(found.too_broad, "{condition:?}");
+    }
 }

@@ -39,6 +39,35 @@ async fn bind(scene: &Scene, grant: &GcpGrant, identity: GcpIdentity, role: &str
     scene.customer.bind_on(on, |all| all.push(binding)).await;
 }
 
+async fn move_out(scene: &Scene) {
+    let body = json!({
+        "project": scene.customer.project, "parent": scene.customer.organization,
+    });
+    scene.admin("gcp/project", body).await;
+}
+
+async fn forbid_regions(scene: &Scene) {
+    let body = json!({
+        "resource": scene.customer.organization,
+        "constraint": "gcp.resourceLocations",
+        "spec": { "rules": [{ "values": { "allowedValues": ["us-east1"] } }] },
+    });
+    scene.admin("gcp/org-policy", body).await;
+}
+
+/// Lets an account act as the reaper, by the policy of the reaper's account.
+async fn let_in(scene: &Scene, grant: &GcpGrant, identity: GcpIdentity, role: &str) {
+    let number = scene.customer.number.parse().unwrap();
+    let bindings = json!([
+        { "role": grant.trust.role(), "members": [grant.trust.member(&number)] },
+        { "role": role, "members": [scene.customer.member(grant, identity)] },
+    ]);
+    scene
+        .customer
+        .bind_account(grant, GcpIdentity::Reaper, bindings)
+        .await;
+}
+
 /// What Landfall asks for where a folder alone is granted.
 async fn let_us_see(scene: &Scene, grant: &GcpGrant) {
     let organization = scene.customer.organization.clone();
@@ -67,14 +96,50 @@ async fn of_a_folder() {
             (
                 "the project was moved out of the folder",
                 spoil!(|scene, _c, _g| {
-                    let body = json!({
-                        "project": scene.customer.project, "parent": scene.customer.organization,
-                    });
-                    scene.admin("gcp/project", body).await;
+                    move_out(scene).await;
                 }),
                 "gcp.organization-visible",
                 Fail,
-                "Could not find Organization ID",
+                "gcloud projects get-ancestors",
+            ),
+            (
+                "it is not the project's id that is wrong",
+                spoil!(|scene, _c, _g| {
+                    move_out(scene).await;
+                }),
+                "gcp.project-matches",
+                Fail,
+                "Or the project is no longer below folders/",
+            ),
+            (
+                "the organization forbids the regions",
+                spoil!(|scene, _c, _g| {
+                    forbid_regions(scene).await;
+                }),
+                "gcp.organization-policy.locations",
+                Fail,
+                "choose other regions",
+            ),
+            (
+                "its policies are out of sight",
+                spoil!(|scene, _c, grant| {
+                    edit_role(scene, grant, GcpIdentity::Bootstrap, |all| {
+                        all.remove("orgpolicy.policy.get");
+                    })
+                    .await;
+                }),
+                "gcp.organization-policy.locations",
+                Warn,
+                "run the setup again: by its custom role",
+            ),
+            (
+                "the grant is not as it was",
+                spoil!(|scene, _c, grant| {
+                    unbind(scene, grant, GcpIdentity::Reaper).await;
+                }),
+                "gcp.grant-unchanged",
+                Warn,
+                "of the project (provider, trust), of the organization (roles) and of the folder",
             ),
             (
                 "nobody lets us see the roles",
@@ -247,7 +312,16 @@ async fn of_an_organization() {
                 }),
                 "gcp.grant-unchanged",
                 Warn,
-                "the organization's audit log",
+                "of the project (provider, trust) and of the organization (roles, bindings)",
+            ),
+            (
+                "the organization forbids the regions",
+                spoil!(|scene, _c, _g| {
+                    forbid_regions(scene).await;
+                }),
+                "gcp.organization-policy.locations",
+                Fail,
+                "choose other regions",
             ),
             (
                 "the provisioner's binding is gone",
@@ -339,6 +413,30 @@ async fn roles_that_are_too_broad_leave_one_key() {
             "roles/resourcemanager.projectIamAdmin",
             "project",
         ),
+        (
+            Above::Folder,
+            GcpIdentity::Provisioner,
+            "roles/resourcemanager.projectCreator",
+            "organization",
+        ),
+        (
+            Above::Organization,
+            GcpIdentity::Bootstrap,
+            "roles/cloudsql.admin",
+            "project",
+        ),
+        (
+            Above::Folder,
+            GcpIdentity::Provisioner,
+            "roles/iam.serviceAccountTokenCreator",
+            "reaper",
+        ),
+        (
+            Above::Organization,
+            GcpIdentity::Bootstrap,
+            "roles/iam.serviceAccountTokenCreator",
+            "reaper",
+        ),
     ] {
         let scene = scene(above).await;
         let (connection, spec) = scene.connected().await;
@@ -347,9 +445,14 @@ async fn roles_that_are_too_broad_leave_one_key() {
         let on = match on {
             "folder" => scene.customer.folder.clone(),
             "organization" => scene.customer.organization.clone(),
+            "reaper" => on.to_owned(),
             _ => format!("projects/{}", scene.customer.project),
         };
-        bind(&scene, gcp(&spec), identity, role, &on).await;
+        if on == "reaper" {
+            let_in(&scene, gcp(&spec), identity, role).await;
+        } else {
+            bind(&scene, gcp(&spec), identity, role, &on).await;
+        }
         let found = scene.verify(&connection, &spec).await;
         assert!(found.too_broad, "{role} on {on}");
         if Some(&on)
