@@ -31,7 +31,50 @@ fn id(name: &str) -> String {
     format!("/providers/Microsoft.Management/managementGroups/{name}")
 }
 
-fn render(cloud: &Cloud, tenant: &Tenant, group: &ManagementGroup, children: bool) -> Value {
+/// How much of what is below a group is shown with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Below {
+    None,
+    Children,
+    All,
+}
+
+/// What lies in a group: groups first, each with what lies in it if all is
+/// asked for.
+fn children(cloud: &Cloud, tenant: &Tenant, name: &str, below: Below) -> Vec<Value> {
+    let groups = tenant.management_groups.values();
+    let mut all: Vec<Value> = groups
+        .filter(|one| one.parent.as_deref() == Some(name))
+        .map(|one| {
+            let mut child = json!({
+                "id": id(&one.name),
+                "type": "Microsoft.Management/managementGroups",
+                "name": one.name,
+                "displayName": one.display_name,
+            });
+            if below == Below::All {
+                child["children"] = json!(children(cloud, tenant, &one.name, below));
+            }
+            child
+        })
+        .collect();
+    let subscriptions = cloud.subscriptions.values();
+    all.extend(
+        subscriptions
+            .filter(|one| one.tenant == tenant.id && one.management_group == name)
+            .map(|one| {
+                json!({
+                    "id": format!("/subscriptions/{}", one.id),
+                    "type": "/subscriptions",
+                    "name": one.id,
+                    "displayName": one.display_name,
+                })
+            }),
+    );
+    all
+}
+
+fn render(cloud: &Cloud, tenant: &Tenant, group: &ManagementGroup, below: Below) -> Value {
     let mut details = json!({ "version": 1 });
     if let Some(parent) = &group.parent {
         details["parent"] = json!({
@@ -50,34 +93,8 @@ fn render(cloud: &Cloud, tenant: &Tenant, group: &ManagementGroup, children: boo
             "details": details,
         },
     });
-    if children {
-        let mut all: Vec<Value> = tenant
-            .management_groups
-            .values()
-            .filter(|one| one.parent.as_ref() == Some(&group.name))
-            .map(|one| {
-                json!({
-                    "id": id(&one.name),
-                    "type": "Microsoft.Management/managementGroups",
-                    "name": one.name,
-                    "displayName": one.display_name,
-                })
-            })
-            .collect();
-        let subscriptions = cloud.subscriptions.values();
-        all.extend(
-            subscriptions
-                .filter(|one| one.tenant == tenant.id && one.management_group == group.name)
-                .map(|one| {
-                    json!({
-                        "id": format!("/subscriptions/{}", one.id),
-                        "type": "/subscriptions",
-                        "name": one.id,
-                        "displayName": one.display_name,
-                    })
-                }),
-        );
-        value["properties"]["children"] = json!(all);
+    if below != Below::None {
+        value["properties"]["children"] = json!(children(cloud, tenant, &group.name, below));
     }
     value
 }
@@ -92,7 +109,7 @@ pub(super) fn list(cloud: &Cloud, ask: &Ask<'_>) -> Outcome {
                 .is_ok()
         })
         .map(|group| {
-            let mut value = render(cloud, tenant, group, false);
+            let mut value = render(cloud, tenant, group, Below::None);
             value["properties"] = json!({
                 "tenantId": tenant.id,
                 "displayName": group.display_name,
@@ -110,8 +127,16 @@ pub(super) fn get(cloud: &Cloud, ask: &Ask<'_>, name: &str) -> Outcome {
         .management_groups
         .get(name)
         .ok_or_else(|| missing(name))?;
-    let children = ask.request.query("$expand") == Some("children");
-    Ok(Answer::ok(render(cloud, tenant, group, children)))
+    let recurse = ask
+        .request
+        .query("$recurse")
+        .is_some_and(|said| said.eq_ignore_ascii_case("true"));
+    let below = match ask.request.query("$expand") {
+        Some("children") if recurse => Below::All,
+        Some("children") => Below::Children,
+        _ => Below::None,
+    };
+    Ok(Answer::ok(render(cloud, tenant, group, below)))
 }
 
 /// Everybody may make a group below the root and becomes its Owner; another
@@ -184,7 +209,7 @@ pub(super) fn put(cloud: &mut Cloud, ask: &Ask<'_>) -> Outcome {
         .tenants
         .get(&tenant_id)
         .ok_or_else(|| missing(&tenant_id))?;
-    Ok(Answer::ok(render(cloud, tenant, &group, false)))
+    Ok(Answer::ok(render(cloud, tenant, &group, Below::None)))
 }
 
 pub(super) fn delete(cloud: &mut Cloud, ask: &Ask<'_>, name: &str) -> Outcome {
