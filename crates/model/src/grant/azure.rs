@@ -72,8 +72,8 @@ pub struct AzureGrant {
 pub const VERSION_MARK: &str = "landfall:grant-version=";
 
 /// What the client id stands behind in an assignment's description. That is how
-/// Landfall learns the reaper's: the provisioner may read assignments, and may
-/// itself assign none of the reaper's role.
+/// Landfall learns the reaper's: the provisioner may read assignments, and with
+/// the narrow role may itself assign none of the reaper's role.
 pub const CLIENT_MARK: &str = "landfall:client=";
 
 /// What the connection's nonce stands behind in an assignment's description.

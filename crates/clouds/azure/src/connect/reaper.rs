@@ -3,7 +3,8 @@
 //! Entra chooses its client id when the setup runs, and asking people for a
 //! second id is one more thing to mix up. So the setup writes it into the
 //! description of the assignment of the reaper's role, which the provisioner
-//! may read and cannot forge: it may assign none but the listed roles.
+//! may read. With the narrow role it cannot forge that: it may assign none but
+//! the listed roles.
 
 use crate::client::Session;
 use landfall_model::{
@@ -81,6 +82,13 @@ pub(super) fn is_of(assignment: &Value, role: &Value) -> bool {
     !id.is_empty() && of.is_some_and(|of| last_segment(of).eq_ignore_ascii_case(id))
 }
 
+/// Whether an assignment is at this scope itself.
+pub(super) fn is_at(assignment: &Value, scope: &str) -> bool {
+    assignment["properties"]["scope"]
+        .as_str()
+        .is_some_and(|is| is.trim_end_matches('/').eq_ignore_ascii_case(scope))
+}
+
 /// The reaper's client id, among what was read.
 pub(super) fn client_among(
     azure: AzureConnection<'_>,
@@ -89,8 +97,12 @@ pub(super) fn client_among(
 ) -> Result<Guid, Failure> {
     let name = azure.display_name(Identity::Reaper.as_str());
     let missing = |why: String| Failure::new(FailureKind::NotFound, "NoReaper", why);
-    let role = role_named(roles, azure, Identity::Reaper)
-        .ok_or_else(|| missing(format!("the subscription has no role {name}")))?;
+    let role = role_named(roles, azure, Identity::Reaper).ok_or_else(|| {
+        missing(format!(
+            "no role {name} of {} counts in the subscription",
+            azure.grant_scope()
+        ))
+    })?;
     let mut descriptions = assignments
         .iter()
         .filter(|assignment| is_of(assignment, role))

@@ -163,6 +163,8 @@ async fn a_broad_role_that_is_not_the_generated_one_is_named() {
     );
     let excluded = check(&found, "azure.refused.excluded");
     assert_eq!(excluded.outcome, Outcome::Warn, "{excluded:?}");
+    // What the script brings back needs no other connection.
+    assert!(excluded.remedy.contains("run the script"), "{excluded:?}");
     assert!(found.too_broad);
 
     // Chosen broad, and not run again since: what is there is narrow, and no

@@ -1,21 +1,25 @@
 //! That the subscription is below the management group of the grant.
 //!
-//! Asked without a right on management groups, which no role of ours has: what
-//! is assigned at a group counts in every subscription below it, and Resource
+//! Asked without a right on management groups, which the narrow role has not:
+//! what is assigned at a group counts in every subscription below it, and Resource
 //! Manager lists it there (Microsoft Learn: "List Azure role assignments using
 //! the REST API", `atScope()`: those of the scope and of all above it). So an
 //! assignment that is listed at the group and not in the subscription says that
 //! the one is not above the other.
 
-use super::{Found, Question, Run};
+use super::{Found, Question, Run, subscription};
 use crate::{
     client::Session,
-    connect::{ownership, reaper::assignments_at},
+    connect::{
+        ownership,
+        reaper::{assignments_at, is_at},
+    },
     door::Door,
 };
 use landfall_model::{
     check::Check,
     connection::{Guid, ManagementGroup},
+    driver::{Failure, FailureKind},
 };
 use serde_json::Value;
 
@@ -45,11 +49,24 @@ pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Option<Check>
     Some(run.recorder.record(question(run, group), look).await)
 }
 
-/// For whom it did not.
-pub(super) async fn unseen(run: &Run<'_>, session: &Session<'_>) -> Option<Check> {
+/// For whom it did not, and why. A subscription that is not there, or is in
+/// another tenant, is below no group of this one, and the group is not what is
+/// wrong.
+pub(super) async fn unseen(
+    run: &Run<'_>,
+    session: &Session<'_>,
+    failure: &Failure,
+) -> Option<Check> {
     let group = run.azure.management_group()?;
-    let look = from_above(run, session, group, false);
-    Some(run.recorder.record(question(run, group), look).await)
+    if failure.kind == FailureKind::Denied {
+        let look = from_above(run, session, group, false);
+        return Some(run.recorder.record(question(run, group), look).await);
+    }
+    let cause = subscription::cause(failure);
+    skip(
+        run,
+        &format!("not asked: the subscription did not answer; see {cause}"),
+    )
 }
 
 async fn from_below(run: &Run<'_>, session: &Session<'_>, group: &ManagementGroup) -> Found {
@@ -91,9 +108,10 @@ async fn from_above(
                      subscription {id}: it is not below the group"
                 ),
                 format!(
-                    "run: az account management-group subscription add --name '{group}' \
-                     --subscription {id}; or disconnect, and connect with the group that the \
-                     subscription is below, or without one"
+                    "if the group is wrong: disconnect, and connect with one that the \
+                     subscription is below, or without one. If it is right, run: az account \
+                     management-group subscription add --name '{group}' --subscription {id}, \
+                     which changes what the subscription inherits: policies and roles"
                 ),
             )
         }
@@ -123,10 +141,4 @@ fn told(run: &Run<'_>, session: &Session<'_>, assignment: &Value) -> bool {
     };
     let us = session.said.object_id.as_ref().map(Guid::as_str);
     ownership::counts(assignment, us, run.azure)
-}
-
-fn is_at(assignment: &Value, scope: &str) -> bool {
-    assignment["properties"]["scope"]
-        .as_str()
-        .is_some_and(|is| is.trim_end_matches('/').eq_ignore_ascii_case(scope))
 }

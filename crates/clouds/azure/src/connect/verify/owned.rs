@@ -84,7 +84,7 @@ pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Findings {
     let own = run.recorder.noted(question(run), found);
     let seen = subscription::refused(run, &failure);
     let above = if denied {
-        above::unseen(run, session).await
+        above::unseen(run, session, &failure).await
     } else {
         above::skip(
             run,

@@ -182,13 +182,13 @@ async fn group_check(run: &Run<'_>, group: &AzurePermissionGroup, effective: &Ef
         .await
 }
 
+/// Of the broad role that was chosen: the script makes no narrower one.
+const LEAVE_BROAD: &str = "the broad role was chosen; where your policy allows a narrow one, make \
+                           another connection without the broad role, and disconnect this one \
+                           when that one works";
+
 fn narrower(run: &Run<'_>, identity: Identity) -> String {
     let name = run.azure.display_name(identity.as_str());
-    if identity == Identity::Provisioner && run.azure.breadth() == Breadth::Broad {
-        return "the broad role was chosen; where your policy allows a narrow one, make another \
-                connection without the broad role, and disconnect this one when that one works"
-            .to_owned();
-    }
     format!(
         "run the script, then remove every other role of the {} in the {}: {name} is enough",
         identity.as_str(),
@@ -275,7 +275,7 @@ async fn two_keys(
                          provisioner can destroy by itself, by {}",
                         roles_of(reading, provisioner)
                     ),
-                    narrower(run, Identity::Provisioner),
+                    LEAVE_BROAD,
                 );
             }
             if unlimited || destroys {
@@ -287,15 +287,30 @@ async fn two_keys(
                     narrower(run, Identity::Provisioner),
                 );
             }
+            let seen = seen_from(run);
             if run.azure.with_reaper && reaper.is_some() {
-                return Found::pass("two keys: yes. Only the reaper can delete and remove locks");
+                return Found::pass(format!(
+                    "two keys: yes. Only the reaper can delete and remove locks{seen}"
+                ));
             }
-            Found::pass(
+            Found::pass(format!(
                 "two keys: yes, and Landfall has one of them: it can destroy nothing, and prints \
-                 what to delete by hand",
-            )
+                 what to delete by hand{seen}"
+            ))
         })
         .await
+}
+
+/// How far a grant at a management group was looked at.
+fn seen_from(run: &Run<'_>) -> String {
+    match run.azure.management_group() {
+        Some(_) => format!(
+            ". That is as seen from the subscription {}: roles given in others below the group \
+             are not looked for",
+            run.azure.subscription_id()
+        ),
+        None => String::new(),
+    }
 }
 
 /// The names of the roles that the provisioner has.

@@ -104,14 +104,13 @@ pub(super) async fn provisioner<'a>(run: &Run<'a>) -> Findings<'a> {
     let found = subscription::check(run, &session).await;
     refused |= found.refused;
     checks.extend(found.checks);
-    checks.extend(if found.visible {
-        above::check(run, &session).await
-    } else {
-        above::unseen(run, &session).await
+    checks.extend(match &found.unseen {
+        None => above::check(run, &session).await,
+        Some(failure) => above::unseen(run, &session, failure).await,
     });
     Findings {
         checks,
-        signed: found.visible.then(|| Signed {
+        signed: found.unseen.is_none().then(|| Signed {
             session,
             application: application.clone(),
         }),

@@ -16,15 +16,19 @@ use serde_json::Value;
 
 pub(super) struct Findings {
     pub(super) checks: Vec<Check>,
-    /// A role of the provisioner counts.
-    pub(super) visible: bool,
+    /// Why no role of the provisioner counts; none where one does.
+    pub(super) unseen: Option<Failure>,
     /// It does not, and that is the customer's doing.
     pub(super) refused: bool,
 }
 
+const FOUND: &str = "azure.subscription-found";
+const TENANT: &str = "azure.tenant-matches";
+const ROLE: &str = "azure.role-assigned.provisioner";
+
 fn found_question(run: &Run<'_>) -> Question {
     Question::new(
-        "azure.subscription-found",
+        FOUND,
         "The subscription exists",
         format!("GET {}", run.subscription()),
     )
@@ -32,7 +36,7 @@ fn found_question(run: &Run<'_>) -> Question {
 
 fn tenant_question(run: &Run<'_>) -> Question {
     Question::new(
-        "azure.tenant-matches",
+        TENANT,
         "The subscription belongs to the tenant",
         format!("tenantId of {}", run.subscription()),
     )
@@ -40,7 +44,7 @@ fn tenant_question(run: &Run<'_>) -> Question {
 
 fn role_question(run: &Run<'_>) -> Question {
     Question::new(
-        "azure.role-assigned.provisioner",
+        ROLE,
         "The provisioner has a role in the subscription",
         format!("GET {} as the provisioner", run.subscription()),
     )
@@ -78,10 +82,19 @@ pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Findings {
     match &answer {
         Ok(subscription) => Findings {
             checks: Seen::of(run, subscription).told(run),
-            visible: true,
+            unseen: None,
             refused: false,
         },
         Err(failure) => refused(run, failure),
+    }
+}
+
+/// The check that tells what a refused call means.
+pub(super) fn cause(failure: &Failure) -> &'static str {
+    match failure.code.as_str() {
+        "SubscriptionNotFound" | "InvalidSubscriptionId" => FOUND,
+        "InvalidAuthenticationTokenTenant" => TENANT,
+        _ => ROLE,
     }
 }
 
@@ -89,7 +102,7 @@ pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Findings {
 pub(super) fn refused(run: &Run<'_>, failure: &Failure) -> Findings {
     Findings {
         checks: Seen::not(run, failure).told(run),
-        visible: false,
+        unseen: Some(failure.clone()),
         refused: matches!(
             failure.kind,
             FailureKind::Denied | FailureKind::Unauthorized | FailureKind::NotFound

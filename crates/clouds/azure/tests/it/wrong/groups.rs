@@ -49,7 +49,7 @@ pub(super) fn of_all() -> Vec<Row> {
             "a subscription that is not below the group",
             "azure.management-group-above",
             "not below the group",
-            "az account management-group subscription add",
+            "disconnect, and connect with one that the subscription is below",
             |scene, _, _| {
                 async {
                     let admin = scene.administrator().await;

@@ -1,7 +1,7 @@
 //! The grant as the cloud has it, beside what the script makes.
 
 use super::{super::Run, Read};
-use crate::connect::reaper::{is_of, last_segment, role_named};
+use crate::connect::reaper::{is_at, is_of, last_segment, role_named};
 use landfall_model::{
     digest::Digest,
     grant::{
@@ -96,12 +96,6 @@ impl<'r> Granted<'r> {
                 .or_else(|| all().next()),
         }
     }
-}
-
-fn is_at(assignment: &Value, scope: &str) -> bool {
-    assignment["properties"]["scope"]
-        .as_str()
-        .is_some_and(|is| is.eq_ignore_ascii_case(scope))
 }
 
 impl Granted<'_> {
