@@ -156,7 +156,10 @@ def own(options):
 
 def rest(options):
     url = options["url"]
-    # As az does: a token goes to the cloud's own endpoints only.
+    # As az does: what has no host is Resource Manager's, and a token goes to
+    # the cloud's own endpoints only.
+    if "://" not in url:
+        url = ORIGIN + url
     assert url.startswith(ORIGIN + "/"), url
     body = json.loads(options["body"]) if "body" in options else None
     return call(options["method"].upper(), url.removeprefix(ORIGIN), body)
@@ -211,7 +214,7 @@ COMMANDS = {
             credential(options))),
     "ad sp list": ("filter", lambda options: call(
         "GET", "/v1.0/servicePrincipals", filter=options["filter"])["value"]),
-    "rest": ("method url body", rest),
+    "rest": ("method url body headers", rest),
     "ad sp create": ("id", lambda options: call(
         "POST", "/v1.0/servicePrincipals", {"appId": options["id"]})),
 }
@@ -267,6 +270,8 @@ def main():
     if options.get("output") == "tsv":
         for item in value if isinstance(value, list) else [value]:
             print("" if item is None else item)
+    if options.get("output") == "json":
+        print(json.dumps(value, indent=2))
     return 0
 
 

@@ -7,7 +7,7 @@ use crate::{
         customer::{AUTHORIZATION, guid},
         groups::at,
         scene::{Scene, verify},
-        shell::{Az, BY, By, Shell, printed},
+        shell::{Az, BY, By, Shell, both, printed, script},
         with,
     },
 };
@@ -27,13 +27,15 @@ async fn connects(az: &Az, by: By) {
     let shell = Shell::open(&scene, az);
     let admin = scene.administrator().await;
     let group = scene.group(&admin, None).await;
-    let named = group.clone();
-    // Not below it yet: what the script grants does not count.
+    let elsewhere = scene.group(&admin, None).await;
+    scene.move_to(&admin, &scene.subscription, &group).await;
     let (connector, mut connection) = by
         .run(&shell, |azure| {
-            azure.management_group = Some(named.parse().unwrap());
+            azure.management_group = Some(group.parse().unwrap());
         })
         .await;
+    // Moved away: what was granted at the group does not count.
+    scene.move_to(&admin, &scene.subscription, &elsewhere).await;
     let Detection::Refused { evidence } = connector.detect(&connection).await else {
         panic!("{by:?}: the subscription is not below the group");
     };
@@ -42,7 +44,12 @@ async fn connects(az: &Az, by: By) {
         "{by:?}: {evidence}"
     );
     let found = verify(connector.as_ref(), &connection).await;
-    assert_eq!(check(&found, ABOVE).outcome, Outcome::Fail, "{by:?}");
+    let above = check(&found, ABOVE);
+    assert_eq!(above.outcome, Outcome::Fail, "{by:?}");
+    // What moves it comes last, with what that changes.
+    let (first, then) = above.remedy.split_once(". If it is right, run: ").unwrap();
+    assert!(first.contains("disconnect, and connect with"), "{above:?}");
+    assert!(then.ends_with("policies and roles"), "{above:?}");
 
     scene.move_to(&admin, &scene.subscription, &group).await;
     assert_eq!(
@@ -57,6 +64,10 @@ async fn connects(az: &Az, by: By) {
     for id in [ABOVE, "azure.grant-as-specified", "azure.two-keys"] {
         assert_eq!(check(&found, id).outcome, Outcome::Pass, "{by:?}: {id}");
     }
+    // The others below the group are not looked at, and that is said.
+    let keys = check(&found, "azure.two-keys");
+    let seen = format!("as seen from the subscription {}", scene.subscription);
+    assert!(keys.evidence.contains(&seen), "{by:?}: {keys:?}");
     let definitions = format!(
         "/providers/Microsoft.Management/managementGroups/{group}/providers/\
          Microsoft.Authorization/roleDefinitions"
@@ -107,6 +118,98 @@ async fn the_script_connects_at_a_management_group_with_the_real_azure_cli() {
     connects(&az, By::Token).await;
 }
 
+/// A mistyped group would give roles over what somebody else has in it.
+async fn stops_at_another_group(az: &Az, by: By) {
+    let scene = Scene::new().await;
+    let shell = Shell::open(&scene, az);
+    let admin = scene.administrator().await;
+    let group = scene.group(&admin, None).await;
+    let below = scene.group(&admin, Some(&group)).await;
+    // It has a subscription, which is not the entered one.
+    scene.another_subscription(Some(&below)).await;
+    let connector = by.connector(&scene);
+    let mut connection = by.connection(&scene, connector.as_ref()).await;
+    at(&mut connection, &group);
+    let text = script(connector.as_ref(), &connection).await;
+    let output = shell.run(&text, &[]);
+    assert!(!output.status.success(), "{by:?}: {}", both(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let why = format!(
+        "the subscription {} is not below the management group {group}",
+        scene.subscription
+    );
+    assert!(said.contains(&why), "{by:?}: {said}");
+    assert!(output.stdout.is_empty(), "{by:?}: {}", both(&output));
+    let roles = format!(
+        "/providers/Microsoft.Management/managementGroups/{group}/providers/\
+         Microsoft.Authorization/roleDefinitions?{AUTHORIZATION}\
+         &$filter=type%20eq%20'CustomRole'"
+    );
+    let roles = admin.must("GET", &roles, Value::Null).await;
+    assert_eq!(roles["value"], json!([]), "{by:?}");
+    for identity in ["provisioner", "reaper"] {
+        let name = connection.azure().unwrap().display_name(identity);
+        let named = format!("/v1.0/applications?$filter=displayName%20eq%20'{name}'");
+        let made = admin.must("GET", &named, Value::Null).await;
+        assert_eq!(made["value"], json!([]), "{by:?}: {name}");
+    }
+
+    // Further up is above, too.
+    scene.move_to(&admin, &scene.subscription, &below).await;
+    by.run_again(&shell, connector.as_ref(), &mut connection)
+        .await;
+    assert_eq!(
+        connector.detect(&connection).await,
+        Detection::Granted,
+        "{by:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_makes_nothing_at_a_group_that_is_not_above() {
+    let Some(az) = Az::stand_in() else { return };
+    for by in BY {
+        stops_at_another_group(&az, by).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_makes_nothing_at_another_group_with_the_real_azure_cli() {
+    let Some(az) = Az::real() else { return };
+    stops_at_another_group(&az, By::Token).await;
+}
+
+/// The group is not what is wrong then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_is_not_there_is_not_said_to_be_outside_the_group() {
+    let scene = Scene::new().await;
+    for by in [By::Token, By::Consent] {
+        let connector = by.connector(&scene);
+        let mut connection = by.connection(&scene, connector.as_ref()).await;
+        scene.below_a_group(&mut connection).await;
+        scene.grant(&mut connection).await;
+        connected(&mut connection);
+        for (subscription, cause) in [
+            (guid(), "azure.subscription-found"),
+            (
+                scene.of_customer(1, "subscription_id"),
+                "azure.tenant-matches",
+            ),
+        ] {
+            change(&mut connection, |azure| {
+                azure.subscription_id = subscription.parse().unwrap();
+            });
+            let found = verify(connector.as_ref(), &connection).await;
+            assert!(found.refused, "{by:?}: {cause}");
+            assert_eq!(check(&found, cause).outcome, Outcome::Fail, "{by:?}");
+            let above = check(&found, ABOVE);
+            assert_eq!(above.outcome, Outcome::Skipped, "{by:?}: {above:?}");
+            let see = format!("see {cause}");
+            assert!(above.evidence.contains(&see), "{by:?}: {above:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_root_group_of_the_tenant_is_a_group() {
     let Some(az) = Az::stand_in() else { return };
@@ -128,8 +231,9 @@ async fn the_root_group_of_the_tenant_is_a_group() {
     scene.admin("azure/role-assignments", &owner).await;
     let mut connection = scene.connection();
     at(&mut connection, &root);
-    let script = crate::support::shell::script(scene.connector.as_ref(), &connection).await;
+    let script = script(scene.connector.as_ref(), &connection).await;
     let output = shell.run(&script, &[]);
+    assert!(output.status.success(), "{}", both(&output));
     let text = String::from_utf8(output.stdout).unwrap();
     let client = printed(&text, "Client id:").parse().unwrap();
     change(&mut connection, |azure| {

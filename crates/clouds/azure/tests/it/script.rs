@@ -278,4 +278,12 @@ async fn the_script_explains_what_stops_it() {
         scene.admin("azure/role-assignments", &body).await;
     }
     stopped(&[], "You need Owner, or User Access Administrator");
+    // With that alone, what is missing is another right.
+    for (role, delete) in [("User Access Administrator", false), ("Contributor", true)] {
+        let body = serde_json::json!({
+            "scope": scope, "principal_id": principal["id"], "role": role, "delete": delete,
+        });
+        scene.admin("azure/role-assignments", &body).await;
+    }
+    stopped(&[], &format!("You need Contributor on {scope}:"));
 }

@@ -94,9 +94,10 @@ fn sign_in(context: &Context<'_>) -> String {
              You need to be Owner there, or User Access Administrator and Contributor.",
         ),
         Some(group) => format!(
-            "Sign in to {portal} in the tenant {tenant} and open Management groups: the \
-             subscription {subscription} must be below the group with the id {group}. You need to \
-             be Owner of the group, or User Access Administrator, and Contributor in the \
+            "Sign in to {portal} in the tenant {tenant}, open Management groups and unfold them: \
+             the subscription {subscription} must be below the group with the id {group}. If you \
+             do not see it there, make nothing: the roles would count in other subscriptions. You \
+             need to be Owner of the group, or User Access Administrator, and Contributor in the \
              subscription. Then open Subscriptions → {subscription}.",
         ),
     }

@@ -1,7 +1,10 @@
 //! The grant as a module for OpenTofu or Terraform.
 
 use super::{Context, Provisioner, condition, quote::hcl};
-use landfall_model::grant::{AzureRole, Identity, azure::CLIENT_MARK};
+use landfall_model::{
+    connection::{Guid, ManagementGroup},
+    grant::{AzureRole, Identity, azure::CLIENT_MARK},
+};
 use std::fmt::Write;
 
 pub(super) fn write(context: &Context<'_>) -> String {
@@ -51,6 +54,9 @@ provider \"azurerm\" {{
                 text + &format!("    {},\n", hcl(&provider.namespace))
             }),
     );
+    if let Some(group) = azure.management_group() {
+        text.push_str(&below(group, azure.subscription_id()));
+    }
     for role in context.roles() {
         text.push_str(&identity(context, role));
     }
@@ -60,6 +66,30 @@ provider \"azurerm\" {{
 
 const GROUP: &str = "# Lets Landfall into an Azure management group and all subscriptions below it;
 # resource providers are registered in one of them. Save as main.tf in a folder of its";
+
+/// Read when it is planned, so that nothing is made if it does not hold.
+fn below(group: &ManagementGroup, subscription: &Guid) -> String {
+    format!(
+        "
+# A mistyped group would let Landfall into somebody else's subscriptions.
+data \"azurerm_management_group\" \"granted\" {{
+  name = {name}
+
+  lifecycle {{
+    postcondition {{
+      condition     = anytrue([for id in self.all_subscription_ids : endswith(lower(id), {id})])
+      error_message = {message}
+    }}
+  }}
+}}
+",
+        name = hcl(group.as_str()),
+        id = hcl(&subscription.as_str().to_lowercase()),
+        message = hcl(&format!(
+            "The subscription {subscription} is not below the management group {group}."
+        )),
+    )
+}
 
 /// How the module refers to an identity's service principal.
 fn principal(context: &Context<'_>, identity: Identity) -> String {

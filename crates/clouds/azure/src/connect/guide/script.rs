@@ -15,7 +15,7 @@ use landfall_model::{
 use serde_json::json;
 use std::fmt::Write;
 use text::{
-    APPROVED, BEGIN, CONDITIONED, FUNCTIONS, MAYBE_CONDITIONED, OF_GROUP, OF_SUBSCRIPTION,
+    APPROVED, BEGIN, BELOW, CONDITIONED, FUNCTIONS, MAYBE_CONDITIONED, OF_GROUP, OF_SUBSCRIPTION,
     REGISTER, ROTATION, SHEBANG, TRUST, UNTIL_ASSIGNED, USAGE,
 };
 
@@ -41,6 +41,9 @@ pub(super) fn write(context: &Context<'_>) -> String {
         text.push_str(ROTATION);
     }
     text.push_str(BEGIN);
+    if context.azure.management_group().is_some() {
+        text.push_str(BELOW);
+    }
     push(&mut text, &providers(context));
     for role in context.roles() {
         push(&mut text, &definition(role));
@@ -78,10 +81,13 @@ fn providers(context: &Context<'_>) -> String {
         .map(|provider| shell(&provider.namespace))
         .collect();
     format!(
-        "  for namespace in {}; do
+        "  usual=$needed
+  needed=\"Contributor on /subscriptions/$subscription\"
+  for namespace in {}; do
     try \"register the resource provider $namespace\" provider register --namespace \"$namespace\" --output none
     say \"provider $namespace\"
   done
+  needed=$usual
 ",
         names.join(" ")
     )

@@ -71,12 +71,14 @@ pub(super) const FUNCTIONS: &str = r#"landfall_connect() (
     scope="/providers/Microsoft.Management/managementGroups/$group"
   fi
 
-  # What a refusal of Azure's means for whoever runs this.
+  # What a refusal of Azure's means for whoever runs this. Not every step needs
+  # the same.
+  needed="Owner, or User Access Administrator, on $scope"
   explain() { # what az said, what was tried
     case $1 in
       *AuthorizationFailed* | *'does not have authorization'*)
         stop "you may not $2." \
-          "You need Owner, or User Access Administrator, on $scope: ask whoever has it, or have them run this."
+          "You need $needed: ask whoever has it, or have them run this."
         ;;
       *'Insufficient privileges'* | *Authorization_RequestDenied*)
         stop "you may not $2 in this tenant." \
@@ -288,4 +290,17 @@ pub(super) const BEGIN: &str = r#"
       'Correct the tenant id in Landfall, or sign in to the other tenant.'
   fi
   az account set --subscription "$subscription"
+"#;
+
+/// Where the grant is at a management group. By the API's own address, because
+/// the command of az for it registers a resource provider first.
+pub(super) const BELOW: &str = r#"
+  # A mistyped group would let Landfall into somebody else's subscriptions.
+  try "look at the management group $group" rest --method get --headers Cache-Control=no-cache \
+    --url "/providers/Microsoft.Management/managementGroups/$group?api-version=2020-05-01&\$expand=children&\$recurse=true" \
+    --output json >"$work/below.json"
+  if ! grep -qiF "\"/subscriptions/$subscription\"" "$work/below.json"; then
+    stop "the subscription $subscription is not below the management group $group. Nothing was made." \
+      'The page of the subscription in the portal names the group that it is in: connect with that one, or with one above it. If it was moved just now, run this again in some minutes.'
+  fi
 "#;

@@ -45,11 +45,21 @@ fn every_way_makes_the_grant_at_the_group() {
         assert_eq!(scopes, 4, "{}", at.tofu);
         let assignable = format!("assignable_scopes = [\"{scope}\"]");
         assert_eq!(at.tofu.matches(&assignable).count(), 2);
+        assert!(
+            at.tofu
+                .contains("\"granted\" {\n  name = \"Landing-Zones_(eu)\"\n"),
+            "{}",
+            at.tofu
+        );
+        // Looked at before anything is made.
+        let looked = at.script.find("/managementGroups/$group?").unwrap();
+        assert!(looked < at.script.find("provider register").unwrap());
         assert!(!at.tofu.contains("\"/subscriptions/"), "{}", at.tofu);
         for said in [
             "Management groups → Landing-Zones_(eu) → Access control (IAM) → Add → Add custom role",
             "Management groups → Landing-Zones_(eu) → Access control (IAM) → Add role assignment",
             "must be below the group with the id Landing-Zones_(eu)",
+            "If you do not see it there, make nothing",
             &format!("Assignable scope: {scope} alone"),
         ] {
             assert!(at.steps.contains(said), "{said}: {}", at.steps);
@@ -63,6 +73,10 @@ fn every_way_makes_the_grant_at_the_group() {
         let without = texts(by, None, Breadth::Narrow);
         for text in [without.script, without.tofu, without.steps, without.revoke] {
             assert!(!text.contains("Management groups"), "{by:?}");
+            assert!(
+                !text.contains("is not below the management group"),
+                "{by:?}"
+            );
         }
     }
 }
