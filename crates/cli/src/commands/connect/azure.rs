@@ -13,8 +13,9 @@ pub struct Args {
     /// The id of a management group above the subscription, to grant all of it
     #[arg(long, value_name = "ID")]
     pub management_group: Option<String>,
-    /// Make the broad role that other products ask for. It can delete: one key
-    /// is then enough to destroy
+    /// Make the broad role that other products ask for. It can delete, and give
+    /// itself and others any role; with a management group, in all of it. One
+    /// key is then enough to destroy
     #[arg(long)]
     pub broad_role: bool,
     /// workload-identity: an application in the tenant trusts tokens that this
