@@ -1,11 +1,11 @@
 //! That the subscription is below the management group of the grant.
 //!
-//! Asked without a right on management groups, which the narrow role has not:
-//! what is assigned at a group counts in every subscription below it, and Resource
-//! Manager lists it there (Microsoft Learn: "List Azure role assignments using
-//! the REST API", `atScope()`: those of the scope and of all above it). So an
-//! assignment that is listed at the group and not in the subscription says that
-//! the one is not above the other.
+//! Asked without a right on management groups, which the narrow role does not
+//! have: what is assigned at a group counts in every subscription below it, and
+//! Resource Manager lists it there (Microsoft Learn: "List Azure role
+//! assignments using the REST API", `atScope()`: those of the scope and of all
+//! above it). So an assignment that is listed at the group and not in the
+//! subscription says that the one is not above the other.
 
 use super::{Found, Question, Run, subscription};
 use crate::{
@@ -49,9 +49,8 @@ pub(super) async fn check(run: &Run<'_>, session: &Session<'_>) -> Option<Check>
     Some(run.recorder.record(question(run, group), look).await)
 }
 
-/// For whom it did not, and why. A subscription that is not there, or is in
-/// another tenant, is below no group of this one, and the group is not what is
-/// wrong.
+/// For whom it did not. Where it is not there, or is in another tenant, the
+/// group is not what is wrong.
 pub(super) async fn unseen(
     run: &Run<'_>,
     session: &Session<'_>,
@@ -65,7 +64,7 @@ pub(super) async fn unseen(
     let cause = subscription::cause(failure);
     skip(
         run,
-        &format!("not asked: the subscription did not answer; see {cause}"),
+        &format!("not asked: the subscription is not visible to us; see {cause}"),
     )
 }
 
