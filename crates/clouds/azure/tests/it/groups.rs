@@ -82,7 +82,13 @@ async fn connects(az: &Az, by: By) {
     // Edited at the group, it is told as drift; the script undoes it, which is
     // the same script by every method.
     connection.grant_digest = found.grant_digest;
-    let mut role = roles["value"][0].clone();
+    // The reaper's: by consent a provisioner that makes nothing is not ours.
+    let is_reapers = |role: &&Value| {
+        let name = role["properties"]["roleName"].as_str();
+        name.is_some_and(|name| name.starts_with("landfall-reaper"))
+    };
+    let roles = roles["value"].as_array().unwrap();
+    let mut role = roles.iter().find(is_reapers).unwrap().clone();
     role["properties"]["permissions"][0]["actions"] = json!(["*/read"]);
     let name = role["name"].as_str().unwrap();
     let edited = format!("{definitions}/{name}?{AUTHORIZATION}");
