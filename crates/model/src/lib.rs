@@ -32,6 +32,7 @@ pub mod organization;
 pub mod owned;
 pub mod patience;
 pub mod plan;
+pub mod quote;
 pub mod resource;
 pub mod retained;
 pub mod rollout;

@@ -2,7 +2,6 @@
 
 mod console;
 mod opentofu;
-mod quote;
 mod script;
 
 use crate::{config::GcpConfig, door::federation::provider};

@@ -2,7 +2,10 @@
 //! it. Running them again updates what is there.
 
 use super::{Context, EXISTING_BOUNDARY, EXISTING_PROVIDER};
-use landfall_model::grant::{AWS_AUDIENCE as AUDIENCE, PolicyDocument, RoleSpec};
+use landfall_model::{
+    grant::{AWS_AUDIENCE as AUDIENCE, PolicyDocument, RoleSpec},
+    quote::shell,
+};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -61,11 +64,6 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// `'…'`, safe for any text.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 pub(super) fn cloudformation(context: &Context<'_>) -> String {
     let stack = context.connection.stack_name();
     let template = &context.grant.template;
@@ -77,7 +75,7 @@ pub(super) fn cloudformation(context: &Context<'_>) -> String {
             body.push_str(&heredoc("template.json", template, pretty));
             "--template-body \"file://$work/template.json\"".to_owned()
         }
-        Some(url) => format!("--template-url {}", quoted(url)),
+        Some(url) => format!("--template-url {}", shell(url)),
         None => {
             return format!(
                 "# The template has more than {LARGEST_BODY} bytes, which CloudFormation takes from S3 only, \
@@ -85,8 +83,8 @@ pub(super) fn cloudformation(context: &Context<'_>) -> String {
             );
         }
     };
-    let stack = quoted(&stack);
-    let region = quoted(context.region);
+    let stack = shell(&stack);
+    let region = shell(context.region);
     let boundary = &context.grant.boundary;
     let mut arguments = format!(
         "--region {region} --stack-name {stack} \\\n    {source} \\\n    \
@@ -104,7 +102,7 @@ pub(super) fn cloudformation(context: &Context<'_>) -> String {
     for (name, value) in context.parameters() {
         if name != EXISTING_BOUNDARY && name != EXISTING_PROVIDER {
             let pair = format!("ParameterKey={name},ParameterValue={value}");
-            write!(arguments, " {}", quoted(&pair)).expect("writing to a String");
+            write!(arguments, " {}", shell(&pair)).expect("writing to a String");
         }
     }
     write!(
@@ -146,9 +144,9 @@ fi
 ",
         look = provider.as_ref().map(Provider::look).unwrap_or_default(),
         listen = provider.as_ref().map(Provider::listen).unwrap_or_default(),
-        arn = quoted(&context.connection.boundary_policy_arn()),
-        name = quoted(&boundary.name),
-        purpose = quoted(&boundary.purpose),
+        arn = shell(&context.connection.boundary_policy_arn()),
+        name = shell(&boundary.name),
+        purpose = shell(&boundary.purpose),
     )
     .expect("writing to a String");
     body.insert_str(
@@ -167,8 +165,8 @@ struct Provider {
 impl Provider {
     fn of(context: &Context<'_>) -> Option<Self> {
         context.issuer().map(|url| Self {
-            arn: quoted(&context.connection.oidc_provider_arn(url)),
-            url: quoted(url),
+            arn: shell(&context.connection.oidc_provider_arn(url)),
+            url: shell(url),
         })
     }
 
@@ -285,9 +283,9 @@ fn policy(context: &Context<'_>, policy: &PolicyDocument) -> String {
         "\n# {}\n{}put_policy {} {} {}\n",
         policy.purpose.replace('\n', " "),
         heredoc(&format!("{}.json", policy.name), &policy.document, true),
-        quoted(&policy.name),
-        quoted(&context.connection.policy_arn(&policy.name)),
-        quoted(&policy.purpose),
+        shell(&policy.name),
+        shell(&context.connection.policy_arn(&policy.name)),
+        shell(&policy.purpose),
     )
 }
 
@@ -297,7 +295,7 @@ fn role_commands(context: &Context<'_>, role: &RoleSpec) -> String {
         .iter()
         .map(|(key, value)| serde_json::json!({"Key": key, "Value": value}))
         .collect();
-    let name = quoted(&role.name);
+    let name = shell(&role.name);
     let mut text = format!(
         "\n# The {}\n{}{}put_role {name} {} {}\n",
         role.identity.as_str(),
@@ -308,11 +306,11 @@ fn role_commands(context: &Context<'_>, role: &RoleSpec) -> String {
             true
         ),
         role.max_session,
-        quoted(&role.description),
+        shell(&role.description),
     );
     let mut all = format!("only_policies {name}");
     for policy in &role.policies {
-        let arn = quoted(&context.connection.policy_arn(&policy.name));
+        let arn = shell(&context.connection.policy_arn(&policy.name));
         writeln!(
             text,
             "aws iam attach-role-policy --role-name {name} --policy-arn {arn}"

@@ -1,9 +1,10 @@
 //! The grant as a module for OpenTofu or Terraform.
 
-use super::{Context, Provisioner, condition, quote::hcl};
+use super::{Context, Provisioner, condition};
 use landfall_model::{
     connection::{Guid, ManagementGroup},
     grant::{AzureRole, Identity, azure::CLIENT_MARK},
+    quote::hcl,
 };
 use std::fmt::Write;
 

@@ -7,10 +7,11 @@
 
 mod text;
 
-use super::{Context, Provisioner, condition, quote::shell};
+use super::{Context, Provisioner, condition};
 use landfall_model::{
     connection::ManagementGroup,
     grant::{AzureRole, Identity, azure::CLIENT_MARK},
+    quote::shell,
 };
 use serde_json::json;
 use std::fmt::Write;

@@ -1,7 +1,10 @@
 //! The setup as a module for OpenTofu, and for Terraform.
 
-use super::{Context, quote::hcl, script::Key};
-use landfall_model::grant::{GcpAccount, GcpBinding, GcpPlace, GcpRole, GcpTrust};
+use super::{Context, script::Key};
+use landfall_model::{
+    grant::{GcpAccount, GcpBinding, GcpPlace, GcpRole, GcpTrust},
+    quote::hcl,
+};
 use std::fmt::Write;
 
 const HEAD: &str = r#"# The grant for Landfall. State of its own: nothing here depends on your other resources.

@@ -7,8 +7,11 @@ mod parts;
 
 pub(super) use key::{Key, for_a_key};
 
-use super::{Context, quote::shell};
-use landfall_model::grant::{GcpAccount, GcpBinding, GcpRole, GcpTrust};
+use super::Context;
+use landfall_model::{
+    grant::{GcpAccount, GcpBinding, GcpRole, GcpTrust},
+    quote::shell,
+};
 use parts::{
     ACCOUNT, BIND, BIND_IF, HEAD, POOL, ROLE, SHARING_OURS, SHARING_OWN, TRUST, TRUST_ACCOUNT,
     helpers,
