@@ -37,6 +37,7 @@ mod aws;
 mod azure;
 mod expiry;
 mod gcp;
+mod method;
 mod rotation;
 mod state;
 mod target;
@@ -49,9 +50,10 @@ pub use expiry::Expiry;
 pub use gcp::{
     Gcp, GcpAccess, GcpConnection, InvalidProjectId, InvalidProjectNumber, ProjectId, ProjectNumber,
 };
+pub use method::{Cloud, Method};
 pub use rotation::{Rotation, RotationStep};
 pub use state::{InvalidTransition, State};
-pub use target::{Cloud, Method, Target, WrongCloud};
+pub use target::{Target, WrongCloud};
 
 use crate::{
     Timestamp,
@@ -206,7 +208,7 @@ impl Connection {
 pub struct View {
     #[serde(flatten)]
     pub connection: Connection,
-    /// When Landfall looks at the account again by itself.
+    /// When Landfall looks at the account again by itself; not in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_look_at: Option<Timestamp>,
     /// Of a method whose secret ends.

@@ -47,6 +47,43 @@ pub struct AzureConnector {
     entropy: Arc<dyn Entropy>,
 }
 
+/// The operator's application when it can be used, else why not and what the
+/// operator does about it.
+fn usable(own: Option<&Application>, has_issuer: bool) -> Result<&Application, (String, String)> {
+    let own = own.ok_or_else(|| {
+        (
+            NO_APPLICATION.to_owned(),
+            "the operator registers a multi-tenant application in Entra and sets \
+             clouds.azure.application.client_id (docs: Connect an Azure subscription by \
+             admin-consent)"
+                .to_owned(),
+        )
+    })?;
+    match own.client_secret() {
+        Err(error) => Err((
+            format!(
+                "this server cannot read its application's secret: {}",
+                error.in_words()
+            ),
+            "the operator corrects clouds.azure.application.client_secret_file".to_owned(),
+        )),
+        Ok(None) if !has_issuer => Err((
+            format!("its application has no secret, so it needs assertions: {NO_ISSUER}"),
+            "the operator sets clouds.azure.application.client_secret_file, or issuer.url to a \
+             public https address of this server"
+                .to_owned(),
+        )),
+        Ok(_) => Ok(own),
+    }
+}
+
+fn offered(usable: Result<&Application, (String, String)>) -> Availability {
+    match usable {
+        Ok(_) => Availability::Available,
+        Err((reason, next_step)) => Availability::Unavailable { reason, next_step },
+    }
+}
+
 impl AzureConnector {
     /// By assertions of `issuer`: nothing secret is stored.
     pub fn workload_identity(
@@ -128,37 +165,17 @@ impl AzureConnector {
         }
     }
 
-    /// The operator's application when it can be used, else why not and what
-    /// the operator does about it.
     fn application<'a>(
         &self,
         own: Option<&'a Application>,
     ) -> Result<&'a Application, (String, String)> {
-        let own = own.ok_or_else(|| {
-            (
-                NO_APPLICATION.to_owned(),
-                "the operator registers a multi-tenant application in Entra and sets \
-                 clouds.azure.application.client_id (docs: Connect an Azure subscription by \
-                 admin-consent)"
-                    .to_owned(),
-            )
-        })?;
-        match own.client_secret() {
-            Err(error) => Err((
-                format!(
-                    "this server cannot read its application's secret: {}",
-                    error.in_words()
-                ),
-                "the operator corrects clouds.azure.application.client_secret_file".to_owned(),
-            )),
-            Ok(None) if self.door.issuer().is_none() => Err((
-                format!("its application has no secret, so it needs assertions: {NO_ISSUER}"),
-                "the operator sets clouds.azure.application.client_secret_file, or issuer.url to a \
-                 public https address of this server"
-                    .to_owned(),
-            )),
-            Ok(_) => Ok(own),
-        }
+        usable(own, self.door.issuer().is_some())
+    }
+
+    /// Whether `admin-consent` can be offered by a server that is configured so,
+    /// and that has an issuer or has none. Asks nobody.
+    pub fn consent_availability(config: &AzureConfig, has_issuer: bool) -> Availability {
+        offered(usable(config.application.as_ref(), has_issuer))
     }
 
     fn patience(&self) -> Patience<'_> {
@@ -216,10 +233,7 @@ impl Connector for AzureConnector {
                             server, or exports the issuer's documents to one"
                     .to_owned(),
             },
-            Door::Application { own, .. } => match self.application(own.as_ref()) {
-                Ok(_) => Availability::Available,
-                Err((reason, next_step)) => Availability::Unavailable { reason, next_step },
-            },
+            Door::Application { own, .. } => offered(self.application(own.as_ref())),
             _ => Availability::Available,
         }
     }

@@ -1,16 +1,11 @@
 //! `landfall doctor`: what is set up, what is missing, what to do.
 
+mod clouds;
 mod keeping;
 
 use crate::{clock::SystemClock, config::Config};
-use landfall_aws::AwsConnector;
 use landfall_cli::{Format, Output};
-use landfall_model::{
-    Clock, Entropy,
-    connector::{Availability, Connector},
-    entropy::SystemEntropy,
-    store::{Store, StoreError},
-};
+use landfall_model::store::{Store, StoreError};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use std::{
@@ -68,7 +63,7 @@ pub async fn run(args: Args, data_dir: &Path, format: Format) -> anyhow::Result<
             let (found, store) = database(&config, data_dir).await;
             findings.push(found);
             findings.extend(keeping::findings(&config, data_dir, store.as_deref()).await);
-            findings.extend(aws(&config).await);
+            findings.extend(clouds::findings(&config).await);
             findings.push(reachable(&config).await);
         }
         Err(error) => {
@@ -179,50 +174,6 @@ async fn database(config: &Config, data_dir: &Path) -> (Finding, Option<Arc<dyn 
             (found, None)
         }
     }
-}
-
-async fn aws(config: &Config) -> Vec<Finding> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let made = AwsConnector::assume_role(config.clouds.aws.clone(), clock, entropy).await;
-    let connector = match made {
-        Ok(connector) => connector,
-        Err(error) => {
-            return vec![finding(
-                "aws.identity",
-                Outcome::Fail,
-                error.to_string(),
-                "correct [clouds.aws]",
-            )];
-        }
-    };
-    let identity = match connector.availability().await {
-        Availability::Available => {
-            let found = connector.principal().await.map_or_else(
-                |failure| failure.to_string(),
-                |principal| format!("customers' roles will trust {}", principal.as_str()),
-            );
-            finding("aws.identity", Outcome::Ok, found, "")
-        }
-        Availability::Unavailable { reason, next_step } => {
-            finding("aws.identity", Outcome::Missing, reason, next_step)
-        }
-    };
-    let bucket = match &config.clouds.aws.template_bucket {
-        Some(bucket) => finding(
-            "aws.template-bucket",
-            Outcome::Ok,
-            bucket.url.to_string(),
-            "",
-        ),
-        None => finding(
-            "aws.template-bucket",
-            Outcome::Missing,
-            "customers get no one-click link, only commands and console steps",
-            "set clouds.aws.template_bucket to a bucket that customers can read",
-        ),
-    };
-    vec![identity, bucket]
 }
 
 async fn reachable(config: &Config) -> Finding {

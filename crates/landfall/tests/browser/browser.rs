@@ -137,8 +137,23 @@ impl Browser {
         element.send_keys(text).await.unwrap();
     }
 
+    /// Again when it was replaced between finding and reading.
     pub async fn text(&self, css: &str) -> String {
-        self.find(css).await.text().await.unwrap()
+        let started = Instant::now();
+        loop {
+            match self.find(css).await.text().await {
+                Ok(text) => return text,
+                Err(error) => assert!(started.elapsed() < PATIENCE, "{css}: {error}"),
+            }
+        }
+    }
+
+    /// A property of the element, which may be replaced at any time: found and
+    /// read in one step.
+    pub async fn property(&self, css: &str, name: &str) -> String {
+        self.find(css).await;
+        let script = format!("return document.querySelector({css:?})[{name:?}]");
+        self.run(&script).await
     }
 
     /// Waits until the element says `wanted`. It is read anew each time:

@@ -157,13 +157,7 @@ async fn roll_out(browser: &Browser) -> String {
     browser.find(".drawing g.running").await;
     let rollout_page = browser.driver.current_url().await.unwrap().to_string();
     keeps_its_place_while_live(browser).await;
-    let environment_page = browser
-        .find(".crumbs a:last-child")
-        .await
-        .prop("href")
-        .await
-        .unwrap()
-        .unwrap();
+    let environment_page = browser.property(".crumbs a:last-child", "href").await;
 
     browser.goto(&environment_page).await;
     let seen = browser.count(".drawing g.done").await;
@@ -209,13 +203,7 @@ async fn keeps_its_place_while_live(browser: &Browser) {
 }
 
 async fn serve(browser: &Browser) {
-    let address = browser
-        .find("a.endpoint")
-        .await
-        .attr("href")
-        .await
-        .unwrap()
-        .unwrap();
+    let address = browser.property("a.endpoint", "href").await;
     browser.goto(&address).await;
     browser.picture("service").await;
     let page = browser.text("body").await;

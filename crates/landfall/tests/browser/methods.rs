@@ -38,8 +38,8 @@ pub async fn walk(browser: &Browser, demo: &Demo) {
         // Keyless leads.
         let path = format!("{}/connections/new?cloud={cloud}", demo.page);
         browser.goto(&path).await;
-        let first = browser.find("input[name=method]:checked").await;
-        assert_eq!(first.value().await.unwrap().as_deref(), Some(methods[0]));
+        let first = browser.property("input[name=method]:checked", "value");
+        assert_eq!(first.await, methods[0]);
     }
     of_a_folder(browser, demo).await;
     of_a_management_group(browser, demo).await;
@@ -76,8 +76,7 @@ async fn of_a_folder(browser: &Browser, demo: &Demo) {
     let problem = browser.text(".notice.bad").await;
     assert!(problem.contains("get-ancestors"), "{problem}");
     // It is open, with what was typed.
-    let typed = browser.find("#parent").await.value().await.unwrap();
-    assert_eq!(typed.as_deref(), Some("folders/123"));
+    assert_eq!(browser.property("#parent", "value").await, "folders/123");
     assert_eq!(shown(browser, "#parent").await, 1);
     let focused = browser.run::<String>("return document.activeElement.id");
     assert_eq!(focused.await, "parent");
@@ -135,10 +134,8 @@ async fn by_secret(browser: &Browser, demo: &Demo) {
         "{problem}"
     );
     // What was typed stays, but for the secret.
-    let typed = browser.find("#tenant_id").await.value().await.unwrap();
-    assert_eq!(typed.as_deref(), Some(TENANT));
-    let secret = browser.find("#client_secret").await.value().await.unwrap();
-    assert_eq!(secret.as_deref(), Some(""));
+    assert_eq!(browser.property("#tenant_id", "value").await, TENANT);
+    assert_eq!(browser.property("#client_secret", "value").await, "");
     browser.looks_right("refused-secret").await;
 
     browser.fill("#client_secret", SECRET).await;

@@ -60,11 +60,25 @@ async fn the_doctor_says_what_is_missing_and_fails_only_when_something_is_wrong(
     assert_eq!(outcome("aws.identity"), "missing");
     assert_eq!(outcome("vault.keys"), "missing");
     assert_eq!(outcome("issuer.url"), "missing");
+    assert_eq!(outcome("gcp.operator"), "missing");
+    assert_eq!(outcome("azure.application"), "missing");
     run(&["doctor"], folder.path())
         .await
         .exits(0)
         .says("next: the first `landfall server` makes it")
         .says("leaves out aws/oidc and azure/workload-identity: 'http://127.0.0.1:7070'");
+
+    let gone = folder.path().join("gone.json");
+    let own = format!(
+        "[clouds.gcp.operator]\nproject_id = \"our-project\"\ncredentials_file = {gone:?}\n\
+         [clouds.azure.application]\nclient_id = \"33333333-3333-4333-8333-333333333333\"\n"
+    );
+    std::fs::write(folder.path().join("own.toml"), own).unwrap();
+    run(&["doctor", "--config", "own.toml"], folder.path())
+        .await
+        .exits(0)
+        .says("leaves out gcp/impersonation: this server's Google identity does not work")
+        .says("leaves out azure/admin-consent: its application has no secret");
 
     std::fs::write(folder.path().join("bad.toml"), "no_such_setting = 1").unwrap();
     let found = run(

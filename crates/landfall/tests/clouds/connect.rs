@@ -9,18 +9,24 @@ use crate::{
     },
     new,
 };
+use landfall_model::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use tokio::process::Command;
 
 /// The command line of the first organization's administrator.
 fn cli(scene: &Scene, args: &[&str]) -> Command {
+    let mut command = for_people(scene, args);
+    command.args(["--output", "json"]);
+    command
+}
+
+fn for_people(scene: &Scene, args: &[&str]) -> Command {
     let mut command = landfall();
     command
         .args(["--server", &scene.server.url, "--token-file"])
         .arg(scene.token_file())
-        .args(args)
-        .args(["--output", "json"]);
+        .args(args);
     command
 }
 
@@ -223,4 +229,55 @@ async fn the_command_line_is_told_the_application_of_a_subscription() {
     assert_eq!(output.status.code(), Some(6));
     let shown = run(&scene, &["connections", "show", "azure"]).await;
     assert_eq!(shown["connection"]["state"]["status"], "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_that_a_secret_ends() {
+    let scene = Scene::new().await;
+    let by_secret = async |name: &str, ends: &str| {
+        let number = ends.replace('-', "");
+        let body = json!({
+            "name": name, "cloud": "azure", "method": "client-secret",
+            "tenant_id": "11111111-1111-4111-8111-111111111111",
+            "subscription_id": format!("22222222-2222-4222-8222-{number:0>12}"),
+            "client_id": "33333333-3333-4333-8333-333333333333",
+            "client_secret": format!("ends8Q~{number}5d41402abc4b2a76b9719d911017c592"),
+            "secret_expires_at": ends,
+        });
+        scene.api.post("/connections", body).await.unwrap()
+    };
+    let made = by_secret("later", "2199-05-01").await;
+    let now = text(&made["connection"], "created_at").unwrap();
+    let now = Timestamp::parse_rfc3339(now).unwrap();
+    let soon = now.plus(Duration::from_secs(12 * 24 * 3600)).to_rfc3339()[..10].to_owned();
+    by_secret("soon", &soon).await;
+
+    let listed = run(&scene, &["connections", "list"]).await;
+    let named = |name: &str| {
+        let mut items = listed.as_array().unwrap().iter();
+        items.find(|one| one["name"] == name).unwrap()["expiry"].clone()
+    };
+    assert_eq!(named("soon")["warning_days"], 14);
+    assert_eq!(named("later")["warning_days"], Value::Null);
+    let shown = run(&scene, &["connections", "show", "soon"]).await;
+    let left = &shown["connection"]["expiry"]["days_left"];
+    assert_eq!(*left, named("soon")["days_left"]);
+
+    let said = async |args: &[&str]| {
+        let output = for_people(&scene, args).output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = said(&["connections", "list"]).await;
+    let soon = format!("{soon}, in {left} days");
+    assert!(list.contains(&soon), "no '{soon}' in:\n{list}");
+    let later = list.lines().find(|line| line.starts_with("later"));
+    let later = later.unwrap_or_else(|| panic!("{list}"));
+    assert!(
+        later.contains("2199-05-01") && !later.contains("days"),
+        "{later}"
+    );
+    let show = said(&["connections", "show", "soon"]).await;
+    for wanted in [&*soon, "landfall connections rotate 'soon'"] {
+        assert!(show.contains(wanted), "no '{wanted}' in:\n{show}");
+    }
 }

@@ -33,7 +33,7 @@ pub struct Args {
     /// and it can be said later
     #[arg(long)]
     pub client_id: Option<String>,
-    /// client-secret: a file with the secret's value, or - for standard input
+    /// client-secret: a file with the secret's value, or - for standard input.
     /// The setup prints both; they can be said later
     #[arg(long, value_name = "FILE", requires = "client_id")]
     pub client_secret_file: Option<String>,

@@ -1,5 +1,5 @@
 use crate::{Context, error::Result, resolve, views::human};
-use landfall_model::{check::CheckRun, grant::GrantGuide};
+use landfall_model::{check::CheckRun, connection::View, grant::GrantGuide};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -11,8 +11,9 @@ pub struct Args {
 }
 
 pub async fn run(cx: &Context, args: Args) -> Result<()> {
-    let connection = resolve::connection(&cx.client, &args.name).await?;
-    let path = format!("/connections/{}", connection.id);
+    let found = resolve::connection(&cx.client, &args.name).await?;
+    let path = format!("/connections/{}", found.id);
+    let seen: View = cx.client.get(&path).await?;
     let runs: Vec<CheckRun> = cx.client.list(&format!("{path}/checks")).await?;
     let guide: Option<GrantGuide> = if args.grant {
         Some(cx.client.get(&format!("{path}/grant")).await?)
@@ -20,9 +21,9 @@ pub async fn run(cx: &Context, args: Args) -> Result<()> {
         None
     };
     let checks = runs.into_iter().next();
-    let shown = serde_json::json!({ "connection": connection, "checks": checks, "grant": guide });
+    let shown = serde_json::json!({ "connection": seen, "checks": checks, "grant": guide });
     cx.output.print(&shown, |_| {
-        let mut text = human::connection(&connection);
+        let mut text = human::seen(&seen);
         if let Some(run) = &checks {
             text.push_str(&format!(
                 "\nChecks of {}\n{}\n",

@@ -4,7 +4,7 @@ use super::{minute, symbol, table};
 use landfall_model::{
     Timestamp,
     check::{Check, CheckRun, Outcome},
-    connection::{self, Connection, RotationStep},
+    connection::{self, Connection, Expiry, RotationStep, View},
     connector::Region,
     grant::{GrantGuide, How, Way},
 };
@@ -19,27 +19,31 @@ pub fn connection_state(state: &connection::State) -> String {
     }
 }
 
-pub fn connections(items: &[Connection]) -> String {
+pub fn connections(items: &[View]) -> String {
     let rows = items
         .iter()
-        .map(|one| {
-            vec![
-                one.name.clone(),
-                one.cloud().to_string(),
-                one.method().as_str().to_owned(),
-                match one.target.above() {
-                    Some(above) => format!("{} ({above})", one.scope()),
-                    None => one.scope().to_owned(),
-                },
-                connection_state(&one.state),
-                one.checked_at.map_or_else(|| "-".to_owned(), minute),
-                one.target
-                    .secret_expires_at()
-                    .map_or_else(|| "-".to_owned(), day),
-                one.two_keys().to_owned(),
-                one.id.to_string(),
-            ]
-        })
+        .map(
+            |View {
+                 connection: one,
+                 expiry,
+                 ..
+             }| {
+                vec![
+                    one.name.clone(),
+                    one.cloud().to_string(),
+                    one.method().as_str().to_owned(),
+                    match one.target.above() {
+                        Some(above) => format!("{} ({above})", one.scope()),
+                        None => one.scope().to_owned(),
+                    },
+                    connection_state(&one.state),
+                    one.checked_at.map_or_else(|| "-".to_owned(), minute),
+                    expiry.map_or_else(|| "-".to_owned(), |expiry| ends(&expiry)),
+                    one.two_keys().to_owned(),
+                    one.id.to_string(),
+                ]
+            },
+        )
         .collect();
     table(
         &[
@@ -53,6 +57,37 @@ pub fn connections(items: &[Connection]) -> String {
 /// `2026-11-21`
 fn day(at: Timestamp) -> String {
     at.to_rfc3339().chars().take(10).collect()
+}
+
+/// The day, and from the first warning on how soon it is.
+fn ends(expiry: &Expiry) -> String {
+    let day = day(expiry.at);
+    match (expiry.is_over(), expiry.warning_days, expiry.days_left) {
+        (true, ..) => format!("ended {day}"),
+        (_, Some(_), 1) => format!("{day}, in 1 day"),
+        (_, Some(_), days) => format!("{day}, in {days} days"),
+        (_, None, _) => day,
+    }
+}
+
+/// With what to do while the secret's end is near.
+pub fn seen(view: &View) -> String {
+    let mut text = connection(&view.connection);
+    let Some(expiry) = view.expiry.filter(|one| one.warning_days.is_some()) else {
+        return text;
+    };
+    let _ = writeln!(text, "  {:<19} {}", "secret ends", ends(&expiry));
+    let consequence = if expiry.is_over() {
+        "Workloads are unaffected, but Landfall changes nothing until it has a new one."
+    } else {
+        "Replace it without an outage, or move to a method that needs none."
+    };
+    let _ = writeln!(
+        text,
+        "  {:<19} {consequence}\n  {:<19} Next: landfall connections rotate '{}'",
+        "", "", view.connection.name
+    );
+    text
 }
 
 pub fn connection(one: &Connection) -> String {

@@ -6,25 +6,51 @@ use landfall_model::{
 };
 use std::collections::BTreeSet;
 
-pub(super) async fn the_guide_names_what_it_must(harness: &dyn Harness) -> Support {
-    for with_reaper in [true, false] {
+/// A new connection, and what its guide asks the customer to grant.
+pub(super) struct Asked {
+    pub(super) connection: Connection,
+    pub(super) spec: GrantSpec,
+    pub(super) principal: ServerPrincipal,
+    pub(super) guide: GrantGuide,
+}
+
+impl Asked {
+    pub(super) async fn of<H: Harness + ?Sized>(harness: &H, with_reaper: bool) -> Self {
+        let connector = harness.connector();
         let connection = harness.connection(with_reaper).await;
         let spec = harness.spec(&connection).await;
-        let connector = harness.connector();
         let principal = connector.principal().await.expect("it has an identity");
         let guide = connector
             .guide(&connection, &[], &spec, &principal)
             .expect("the connection and the grant are of this cloud");
+        Self {
+            connection,
+            spec,
+            principal,
+            guide,
+        }
+    }
+}
+
+pub(super) async fn the_guide_names_what_it_must(harness: &dyn Harness) -> Support {
+    for with_reaper in [true, false] {
+        let asked = Asked::of(harness, with_reaper).await;
+        let Asked {
+            connection,
+            spec,
+            principal,
+            guide,
+        } = &asked;
         assert_eq!(guide.version, spec.version());
         assert_eq!(guide.digest, spec.digest());
-        every_way_is_whole(&guide);
-        keeps_secrets(harness, &guide);
-        scope_and_trust_are_named(&guide, &connection, &spec, &principal);
+        every_way_is_whole(guide);
+        keeps_secrets(harness, guide);
+        scope_and_trust_are_named(guide, connection, spec, principal);
         let revoked = guide.revoke_steps.join("\n");
-        for name in made(&spec) {
+        for name in made(spec) {
             assert!(revoked.contains(name), "{name}: {revoked}");
         }
-        keeps_secrets(harness, &connector.beforehand());
+        keeps_secrets(harness, &harness.connector().beforehand());
     }
     Support::Done
 }

@@ -1,7 +1,7 @@
 use super::Account;
 use crate::{
     Support,
-    connector::{Edit, check, granted, retained, verify, with},
+    connector::{Edit, check, granted, guide::Asked, retained, verify, with},
     needs,
 };
 use landfall_model::{
@@ -110,13 +110,7 @@ pub(super) async fn a_reaper_needs_a_narrowing_policy(harness: &dyn Account) -> 
 }
 
 pub(super) async fn the_guide_has_the_ways_of_aws(harness: &dyn Account) -> Support {
-    let connector = harness.connector();
-    let connection = harness.connection(true).await;
-    let spec = harness.spec(&connection).await;
-    let principal = connector.principal().await.expect("it has an identity");
-    let guide = connector
-        .guide(&connection, &[], &spec, &principal)
-        .expect("the connection and the grant are of this cloud");
+    let Asked { spec, guide, .. } = Asked::of(harness, true).await;
     for way in ["cloudformation", "iam"] {
         assert!(guide.commands(way).is_some(), "{way}");
     }

@@ -1,7 +1,7 @@
 use super::{Account, Trust};
 use crate::{
     Support,
-    connector::{check, connected, granted, outcome, verify},
+    connector::{check, connected, granted, guide::Asked, outcome, verify},
 };
 use landfall_model::{
     check::Outcome,
@@ -122,13 +122,12 @@ pub(super) async fn another_principal_is_noticed(harness: &dyn Account) -> Suppo
 }
 
 pub(super) async fn the_guide_asks_for_it(harness: &dyn Account) -> Support {
-    let connector = harness.connector();
-    let connection = harness.connection(true).await;
-    let spec = harness.spec(&connection).await;
-    let principal = connector.principal().await.expect("it has an identity");
-    let guide = connector
-        .guide(&connection, &[], &spec, &principal)
-        .expect("the connection and the grant are of this cloud");
+    let Asked {
+        connection,
+        principal,
+        guide,
+        ..
+    } = Asked::of(harness, true).await;
     assert_eq!(guide.fact("external-id"), Some(&*connection.external_id));
     assert_eq!(guide.fact("principal"), Some(principal.as_str()));
     for way in ["cloudformation", "iam"] {
