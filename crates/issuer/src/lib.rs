@@ -10,8 +10,10 @@ mod key;
 mod keys;
 mod rotation;
 mod token;
+mod uploaded;
 mod url;
 
 pub use keys::KeyIssuer;
 pub use rotation::{RotateError, Step, Unseen, Witness};
+pub use uploaded::Uploaded;
 pub use url::{InvalidUrl, IssuerUrl};

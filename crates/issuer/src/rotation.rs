@@ -21,8 +21,8 @@ pub trait Witness: Send + Sync + 'static {
     /// What is looked at, for people: `https://…/.well-known/jwks.json`.
     fn name(&self) -> String;
 
-    /// The ids of the keys that can be seen there now.
-    async fn sees(&self) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>>;
+    /// Whether the key can be seen there now; if not, why not, for people.
+    async fn sees(&self, key: &SigningKey) -> Result<(), String>;
 }
 
 /// Why a key cannot sign yet although its time has come.
@@ -113,7 +113,7 @@ impl KeyIssuer {
         keys: &[SigningKey],
         now: Timestamp,
     ) -> Result<Option<Step>, RotateError> {
-        let unseen = self.unseen(&key.id).await;
+        let unseen = self.unseen(key).await;
         if !unseen.is_empty() {
             return Ok(Some(Step::Waiting {
                 key: key.id.clone(),
@@ -133,18 +133,16 @@ impl KeyIssuer {
         }))
     }
 
-    async fn unseen(&self, id: &str) -> Vec<Unseen> {
+    /// Where a published key is not seen yet.
+    pub async fn unseen(&self, key: &SigningKey) -> Vec<Unseen> {
         let mut unseen = Vec::new();
         for witness in &self.witnesses {
-            let evidence = match witness.sees().await {
-                Ok(seen) if seen.iter().any(|one| one == id) => continue,
-                Ok(seen) => format!("the key is not among the {} there", seen.len()),
-                Err(error) => error.to_string(),
-            };
-            unseen.push(Unseen {
-                witness: witness.name(),
-                evidence,
-            });
+            if let Err(evidence) = witness.sees(key).await {
+                unseen.push(Unseen {
+                    witness: witness.name(),
+                    evidence,
+                });
+            }
         }
         unseen
     }

@@ -1,5 +1,5 @@
 //! The server's configuration: a TOML file, overridden by the environment
-//! (`LANDFALL__CLOUDS__AWS__REGION`).
+//! (`LANDFALL__CLOUDS__AWS__HOME_REGION`).
 
 use landfall_issuer::IssuerUrl;
 use secrecy::SecretString;
@@ -293,6 +293,31 @@ mod tests {
             load("[vault]\nkey_env = \"KEYS\"\ncommand = [\"kms\"]"),
             Err(ConfigError::SeveralKeys)
         ));
+    }
+
+    /// Each on its own: what else it needs is another error.
+    #[test]
+    fn every_setting_of_the_page_is_one_and_takes_its_example() {
+        let page = include_str!("../../../docs/settings.md");
+        let mut settings = 0;
+        for line in page.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+            let [setting, _, _, example] = cells[..] else {
+                continue;
+            };
+            let (setting, example) = (setting.trim_matches('`'), example.trim_matches('`'));
+            settings += 1;
+            let refused = load(&format!("{setting} = {example}")).err();
+            let Some(ConfigError::Read { source, .. }) = refused else {
+                continue;
+            };
+            let said = source.to_string();
+            assert!(
+                said.starts_with("missing configuration field"),
+                "{setting}: {said}"
+            );
+        }
+        assert!(settings > 35, "{settings}");
     }
 
     #[test]

@@ -7,13 +7,15 @@ use crate::{
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
-use landfall_issuer::{IssuerUrl, KeyIssuer, Step, Witness};
+use landfall_gcp::IssuerKeys;
+use landfall_issuer::{IssuerUrl, KeyIssuer, Step, Uploaded, Witness};
 use landfall_model::{
     Clock, Entropy,
     entropy::SystemEntropy,
     id::{OrganizationId, SecretId},
     issuer::DISCOVERY_PATH,
     secret::{Secrets, SecretsError},
+    signing_key::SigningKey,
     store::Store,
     vault::{Plain, Vault},
 };
@@ -134,6 +136,9 @@ pub fn issuer(
     if let (Some(url), IssuerMode::Static) = (&url, config.issuer.mode) {
         witnesses.push(Arc::new(Served::new(url)?));
     }
+    if config.clouds.gcp.issuer_keys == IssuerKeys::Uploaded {
+        witnesses.push(Arc::new(Uploaded::new(store.clone())));
+    }
     Ok(Arc::new(KeyIssuer::new(
         store,
         vault,
@@ -198,10 +203,12 @@ impl Witness for Served {
         self.url.clone()
     }
 
-    async fn sees(&self) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
-        let keys = self.keys().await?;
-        let id = |key: &Value| key["kid"].as_str().map(str::to_owned);
-        Ok(keys.iter().filter_map(id).collect())
+    async fn sees(&self, key: &SigningKey) -> Result<(), String> {
+        let keys = self.keys().await.map_err(|error| error.to_string())?;
+        if keys.iter().any(|one| one["kid"] == key.id.as_str()) {
+            return Ok(());
+        }
+        Err(format!("the key is not among the {} there", keys.len()))
     }
 }
 

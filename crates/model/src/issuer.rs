@@ -21,6 +21,10 @@ pub const LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// bytes; the other clouds allow more.
 pub const SUBJECT_LIMIT: usize = 127;
 
+/// The check that compares the keys in a provider of Google Cloud with those of
+/// the issuer: both that sign and that will sign.
+pub const UPLOADED_KEYS_CHECK: &str = "gcp.provider-keys";
+
 /// Where the discovery document is, below the issuer's URL (OpenID Connect
 /// Discovery 1.0, section 4).
 pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";

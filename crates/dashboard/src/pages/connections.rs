@@ -221,8 +221,13 @@ async fn show(State(shared): State<Shared>, signed_in: SignedIn, Path(id): Path<
     );
     let others = if in_use {
         let mut offered = connections::methods(app, actor).await?;
+        // No connection moves to a method with a secret.
+        let is_keyless = |one: &connections::Offered| {
+            Method::parse(one.cloud, &one.method).is_some_and(Method::is_keyless)
+        };
         offered.retain(|one| {
             one.cloud == live.connection.cloud()
+                && is_keyless(one)
                 && one.method != live.connection.method().as_str()
                 && one.availability == Availability::Available
         });

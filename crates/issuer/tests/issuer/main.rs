@@ -3,3 +3,4 @@
 mod assertions;
 mod common;
 mod rotation;
+mod uploaded;

@@ -114,8 +114,9 @@ impl Witness for Bucket {
         "the bucket".into()
     }
 
-    async fn sees(&self) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(self.0.lock().unwrap().clone())
+    async fn sees(&self, key: &SigningKey) -> Result<(), String> {
+        let seen = self.0.lock().unwrap();
+        seen.contains(&key.id).then_some(()).ok_or("no".into())
     }
 }
 

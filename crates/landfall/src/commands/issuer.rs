@@ -4,11 +4,11 @@
 use crate::{commands::organizations::Where, config::Config, keeping, logging};
 use anyhow::Context as _;
 use landfall_cli::{CliError, Format, Output};
-use landfall_issuer::KeyIssuer;
+use landfall_issuer::{KeyIssuer, Unseen};
 use landfall_model::{
     Timestamp,
     issuer::{DISCOVERY_PATH, Issuer as _, JWKS_PATH},
-    signing_key::SigningKey,
+    signing_key::{SigningKey, State},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -51,6 +51,9 @@ struct Key {
     /// When it may take its next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<Timestamp>,
+    /// Where it must be seen first, and is not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unseen: Vec<Unseen>,
 }
 
 impl From<&SigningKey> for Key {
@@ -60,6 +63,7 @@ impl From<&SigningKey> for Key {
             state: key.state.as_str(),
             since: key.state.since(),
             due_at: key.due_at(),
+            unseen: Vec::new(),
         }
     }
 }
@@ -86,10 +90,15 @@ async fn show(issuer: &Arc<KeyIssuer>, format: Format) -> anyhow::Result<()> {
         Some(_) => issuer.keys().await?,
         None => Vec::new(),
     };
-    let shown = Shown {
+    let mut shown = Shown {
         url: issuer.url().map(str::to_owned),
         keys: keys.iter().map(Key::from).collect(),
     };
+    for (shown, key) in shown.keys.iter_mut().zip(&keys) {
+        if matches!(key.state, State::Published { .. }) {
+            shown.unseen = issuer.unseen(key).await;
+        }
+    }
     Output { format }.print(&shown, |shown| {
         let Some(url) = &shown.url else {
             return "No issuer: set public_url to an https address without a port, or issuer.url."
@@ -100,6 +109,11 @@ async fn show(issuer: &Arc<KeyIssuer>, format: Format) -> anyhow::Result<()> {
             text.push_str(&format!("\n{}  {} since {}", key.id, key.state, key.since));
             if let Some(at) = key.due_at {
                 text.push_str(&format!(", until {at}"));
+            }
+            for Unseen { witness, evidence } in &key.unseen {
+                text.push_str(&format!(
+                    "\n  not before it is seen by {witness}: {evidence}"
+                ));
             }
         }
         text
@@ -154,8 +168,9 @@ async fn rotate(issuer: &Arc<KeyIssuer>, format: Format) -> anyhow::Result<()> {
         let at = key.due_at.unwrap_or(key.since);
         format!(
             "Published the key {}. It signs from {at}, when no cloud keeps a key set without \
-             it; a server that runs then takes the step. Where the keys are uploaded (static \
-             mode, Google Cloud), upload them anew before: landfall issuer export.",
+             it; a server that runs then takes the step. In static mode upload the keys anew \
+             before (landfall issuer export); where Google Cloud has uploaded keys, customers \
+             run the setup again. Until it is seen there, the old key signs.",
             key.id
         )
     })?;

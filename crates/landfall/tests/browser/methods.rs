@@ -195,4 +195,8 @@ async fn by_consent(browser: &Browser, demo: &Demo) {
     browser.says("#state", "connected").await;
     assert!(browser.count("#checks > li").await >= 12);
     browser.looks_right("connected-by-consent").await;
+    // It can move to what needs no secret, and to nothing else.
+    browser.goto(&page).await;
+    browser.find("#migrate-workload-identity").await;
+    assert_eq!(browser.count("#migrate-client-secret").await, 0);
 }

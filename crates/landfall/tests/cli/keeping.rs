@@ -8,8 +8,9 @@ use crate::{
 };
 use landfall_model::{
     Clock, Timestamp,
+    connection::Connection,
     entropy::SystemEntropy,
-    id::{OrganizationId, SecretId},
+    id::{ConnectionId, OrganizationId, SecretId},
     secret::{Purpose, Secret},
     store::Write,
     vault::Sealed,
@@ -90,11 +91,16 @@ impl Operator {
             version: 1,
         };
         let record = secret.record();
+        self.write(Write::PutSecret(secret)).await;
+        record
+    }
+
+    /// Past the server, into its database.
+    async fn write(&self, write: Write) {
         let database = self.folder.path().join("data/landfall.db");
         let url = format!("sqlite:{}", database.display());
         let store = landfall_store::open(&url, Arc::new(Epoch)).await.unwrap();
-        store.commit(vec![Write::PutSecret(secret)]).await.unwrap();
-        record
+        store.commit(vec![write]).await.unwrap();
     }
 }
 
@@ -157,6 +163,38 @@ async fn every_command_of_the_vault_and_the_issuer_speaks_to_people() {
         );
         assert_eq!(ran.stderr, "", "{args:?}");
     }
+}
+
+/// Until they have it, the old one signs, and the operator sees for whom that is.
+#[tokio::test]
+async fn a_new_key_waits_for_customers_who_upload_it() {
+    let operator = Operator::new();
+    let config = format!("{CONFIG}\n[clouds.gcp]\nissuer_keys = \"uploaded\"\n");
+    std::fs::write(operator.folder.path().join("server.toml"), config).unwrap();
+    let made = operator.json(&["organizations", "create", "Acme"]).await;
+    let now = Epoch.now();
+    let id = ConnectionId::generate(&Epoch, &SystemEntropy);
+    let connection: Connection = serde_json::from_value(json!({
+        "id": id, "organization_id": made["organization"]["id"], "name": "shop",
+        "cloud": "gcp", "method": "workload-identity", "project_id": "acme-shop",
+        "project_number": "123456789", "external_id": id, "regions": [],
+        "with_reaper": true, "state": { "status": "connected", "since": now },
+        "created_at": now, "updated_at": now, "version": 1,
+    }))
+    .unwrap();
+    operator.write(Write::PutConnection(connection)).await;
+    operator.json(&["issuer", "rotate"]).await;
+    let shown = operator.json(&["issuer", "show"]).await;
+    let mut keys = shown["keys"].as_array().unwrap().iter();
+    let new = keys.find(|key| key["state"] == "published").unwrap();
+    let evidence = new["unseen"][0]["evidence"].as_str().unwrap();
+    assert!(evidence.contains("shop"), "{shown}");
+    operator
+        .run(Form::Human, &["issuer", "show"])
+        .await
+        .exits(0)
+        .says("not before it is seen by the providers of Google Cloud")
+        .says("shop");
 }
 
 /// It stays under the version from which nothing else is left.

@@ -55,7 +55,8 @@ async fn aws(config: &Config) -> Vec<Finding> {
             "aws.template-bucket",
             Outcome::Missing,
             "customers get no one-click link, only commands and console steps",
-            "set clouds.aws.template_bucket to a bucket that customers can read",
+            "set clouds.aws.template_bucket to a bucket that this server can write and customers \
+             can read",
         ),
     };
     vec![identity, bucket]

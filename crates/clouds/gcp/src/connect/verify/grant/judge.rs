@@ -14,7 +14,7 @@ use landfall_model::{
     check::Check,
     connection::GcpAccess,
     grant::{GcpAccount, GcpIdentity, GcpPlace, GcpRole, GcpTrust},
-    issuer::Issuer,
+    issuer::{Issuer, UPLOADED_KEYS_CHECK},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ fn provider_question(run: &Run<'_>) -> Question {
 
 fn keys_question() -> Question {
     Question::new(
-        "gcp.provider-keys",
+        UPLOADED_KEYS_CHECK,
         "The key that signs is among those that the provider sees",
         "the keys of the provider, compared with this server's",
     )
