@@ -113,7 +113,7 @@ impl KeyIssuer {
             .ok_or(IssuerError::NoActiveKey)
     }
 
-    async fn private(&self, key: &SigningKey) -> Result<Arc<PrivateKey>, IssuerError> {
+    pub(crate) async fn private(&self, key: &SigningKey) -> Result<Arc<PrivateKey>, IssuerError> {
         {
             let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((id, private)) = &*opened

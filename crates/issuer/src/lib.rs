@@ -15,5 +15,5 @@ mod url;
 
 pub use keys::KeyIssuer;
 pub use rotation::{RotateError, Step, Unseen, Witness};
-pub use uploaded::Uploaded;
+pub use uploaded::{Uploaded, Uploads};
 pub use url::{InvalidUrl, IssuerUrl};

@@ -10,6 +10,7 @@ use landfall_model::{
     issuer::IssuerError,
     signing_key::{InvalidStep, SigningKey, State},
     store::{StoreError, Write},
+    vault::VaultError,
 };
 use serde::Serialize;
 
@@ -53,6 +54,8 @@ pub enum Step {
 pub enum RotateError {
     #[error("a rotation is under way: the new key {key} may sign from {at}")]
     UnderWay { key: String, at: Timestamp },
+    #[error("no rotation is under way")]
+    NoneUnderWay,
     #[error("cannot rotate the signing keys")]
     Issuer(#[from] IssuerError),
     #[error("cannot take a step of the rotation")]
@@ -105,21 +108,66 @@ impl KeyIssuer {
         Ok(steps)
     }
 
-    /// The old key stops and the new one begins in one transaction: there is
-    /// never none that signs, and never two.
+    /// Ends the wait for witnesses, never that for the clouds: the new key signs
+    /// now, and whoever does not have it refuses this server until they do.
+    pub async fn stop_waiting(&self) -> Result<SigningKey, RotateError> {
+        let now = self.clock.now();
+        let keys = self.stored().await?;
+        let new = keys.iter().find(|key| is_published(key));
+        let new = new.ok_or(RotateError::NoneUnderWay)?;
+        if new.due_at().is_some_and(|at| at > now) {
+            under_way(&keys)?;
+        }
+        // Where another server takes the step just now, it is the same step.
+        self.begin(new, &keys, now).await?;
+        Ok(new.clone().activate(now)?)
+    }
+
     async fn activate(
         &self,
         key: &SigningKey,
         keys: &[SigningKey],
         now: Timestamp,
     ) -> Result<Option<Step>, RotateError> {
-        let unseen = self.unseen(key).await;
-        if !unseen.is_empty() {
-            return Ok(Some(Step::Waiting {
-                key: key.id.clone(),
-                unseen,
-            }));
+        // Where the old key cannot sign, waiting helps nobody: what has to be
+        // asked of a cloud before a witness sees the new one cannot be asked.
+        if self.signs(keys).await {
+            let unseen = self.unseen(key).await;
+            if !unseen.is_empty() {
+                return Ok(Some(Step::Waiting {
+                    key: key.id.clone(),
+                    unseen,
+                }));
+            }
         }
+        let done = self.begin(key, keys, now).await?;
+        Ok(done.then(|| Step::Activated {
+            key: key.id.clone(),
+        }))
+    }
+
+    /// A vault that does not answer now may answer later; what it refuses to
+    /// open it will refuse again.
+    async fn signs(&self, keys: &[SigningKey]) -> bool {
+        let is_active = |key: &&SigningKey| matches!(key.state, State::Active { .. });
+        let Some(active) = keys.iter().find(is_active) else {
+            return false;
+        };
+        !matches!(
+            self.private(active).await,
+            Err(IssuerError::Vault(VaultError::Refused { .. }) | IssuerError::Key { .. })
+        )
+    }
+
+    /// The old key stops and the new one begins in one transaction: there is
+    /// never none that signs, and never two. False when another server took the
+    /// step.
+    async fn begin(
+        &self,
+        key: &SigningKey,
+        keys: &[SigningKey],
+        now: Timestamp,
+    ) -> Result<bool, RotateError> {
         let mut writes = Vec::new();
         for old in keys {
             if matches!(old.state, State::Active { .. }) {
@@ -127,10 +175,7 @@ impl KeyIssuer {
             }
         }
         writes.push(Write::PutSigningKey(key.clone().activate(now)?));
-        let done = self.commit(writes).await?;
-        Ok(done.then(|| Step::Activated {
-            key: key.id.clone(),
-        }))
+        self.commit(writes).await
     }
 
     /// Where a published key is not seen yet.
@@ -157,11 +202,12 @@ impl KeyIssuer {
     }
 }
 
+const fn is_published(key: &SigningKey) -> bool {
+    matches!(key.state, State::Published { .. })
+}
+
 fn under_way(keys: &[SigningKey]) -> Result<(), RotateError> {
-    let waiting = keys
-        .iter()
-        .find(|key| matches!(key.state, State::Published { .. }));
-    match waiting {
+    match keys.iter().find(|key| is_published(key)) {
         Some(key) => Err(RotateError::UnderWay {
             key: key.id.clone(),
             at: key.due_at().unwrap_or(key.created_at),

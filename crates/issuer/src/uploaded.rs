@@ -5,13 +5,23 @@ use landfall_model::{
     check::Outcome,
     connection::{Connection, Method, State},
     issuer::UPLOADED_KEYS_CHECK,
-    signing_key::SigningKey,
+    signing_key::{LEEWAY, SigningKey},
     store::{Store, StoreError},
 };
 use std::sync::Arc;
 
 /// So many connections are named; the rest are counted.
-const NAMED: usize = 3;
+const NAMED: usize = 20;
+
+/// Which providers have keys that a customer uploaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uploads {
+    /// All: Google cannot fetch them.
+    Required,
+    /// Those that kept theirs although Google could fetch the keys now. Their
+    /// check says so as long as something is missing.
+    LeftOver,
+}
 
 /// The providers of Google Cloud into which customers upload the keys.
 ///
@@ -20,11 +30,12 @@ const NAMED: usize = 3;
 /// given back holds up nobody.
 pub struct Uploaded {
     store: Arc<dyn Store>,
+    uploads: Uploads,
 }
 
 impl Uploaded {
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub fn new(store: Arc<dyn Store>, uploads: Uploads) -> Self {
+        Self { store, uploads }
     }
 
     async fn without(&self, key: &SigningKey) -> Result<Vec<String>, StoreError> {
@@ -33,24 +44,32 @@ impl Uploaded {
             let connections = self.store.connections(&organization.id).await?;
             for connection in connections.into_iter().filter(is_in_use) {
                 if !self.has(&connection, key.created_at).await? {
-                    without.push(connection.name);
+                    let Connection { name, id, .. } = connection;
+                    without.push(format!("{}/{name} ({id})", organization.name));
                 }
             }
         }
         Ok(without)
     }
 
-    /// Whether the provider had every key of ours after this one was made.
     async fn has(&self, connection: &Connection, made: Timestamp) -> Result<bool, StoreError> {
         let id = &connection.id;
         let runs = self.store.check_runs(&connection.organization_id, id, 1);
-        let Some(run) = runs.await?.into_iter().next() else {
-            return Ok(false);
-        };
-        let passed = |one: &landfall_model::check::Check| {
-            one.id == UPLOADED_KEYS_CHECK && one.outcome == Outcome::Pass
-        };
-        Ok(run.started_at >= made && run.checks.iter().any(passed))
+        let run = runs.await?.into_iter().next();
+        let found = run.as_ref().and_then(|run| {
+            let mut checks = run.checks.iter();
+            checks.find(|one| one.id == UPLOADED_KEYS_CHECK)
+        });
+        let outcome = found.map(|check| check.outcome);
+        Ok(match self.uploads {
+            Uploads::LeftOver => !matches!(outcome, Some(Outcome::Warn | Outcome::Fail)),
+            // A look from before the key was stored says nothing of it, and the
+            // clocks of two servers differ.
+            Uploads::Required => {
+                outcome == Some(Outcome::Pass)
+                    && run.is_some_and(|run| run.started_at >= made.plus(LEEWAY))
+            }
+        })
     }
 }
 
@@ -74,15 +93,14 @@ impl Witness for Uploaded {
             Ok(without) => without,
             Err(error) => return Err(format!("cannot read what the checks found: {error}")),
         };
-        let named: Vec<_> = without.iter().take(NAMED).map(String::as_str).collect();
-        let more = without.len() - named.len();
-        let more = match more {
+        let named = without.len().min(NAMED);
+        let more = match without.len() - named {
             0 => String::new(),
-            _ => format!(" and {more} more"),
+            more => format!(" and {more} more"),
         };
         Err(format!(
             "{UPLOADED_KEYS_CHECK} did not pass since the key was made: {}{more}",
-            named.join(", ")
+            without[..named].join(", ")
         ))
     }
 }

@@ -302,8 +302,12 @@ mod tests {
         let mut settings = 0;
         for line in page.lines().filter(|line| line.starts_with("| `")) {
             let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            let [setting, _, _, example] = cells[..] else {
+            if cells.len() == 3 {
+                // Of the environment.
                 continue;
+            }
+            let [setting, _, _, example] = cells[..] else {
+                panic!("{line}");
             };
             let (setting, example) = (setting.trim_matches('`'), example.trim_matches('`'));
             settings += 1;

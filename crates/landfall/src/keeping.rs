@@ -8,7 +8,7 @@ use crate::{
 use anyhow::Context as _;
 use async_trait::async_trait;
 use landfall_gcp::IssuerKeys;
-use landfall_issuer::{IssuerUrl, KeyIssuer, Step, Uploaded, Witness};
+use landfall_issuer::{IssuerUrl, KeyIssuer, Step, Uploaded, Uploads, Witness};
 use landfall_model::{
     Clock, Entropy,
     entropy::SystemEntropy,
@@ -136,9 +136,11 @@ pub fn issuer(
     if let (Some(url), IssuerMode::Static) = (&url, config.issuer.mode) {
         witnesses.push(Arc::new(Served::new(url)?));
     }
-    if config.clouds.gcp.issuer_keys == IssuerKeys::Uploaded {
-        witnesses.push(Arc::new(Uploaded::new(store.clone())));
-    }
+    let uploads = match config.clouds.gcp.issuer_keys {
+        IssuerKeys::Uploaded => Uploads::Required,
+        IssuerKeys::Fetched => Uploads::LeftOver,
+    };
+    witnesses.push(Arc::new(Uploaded::new(store.clone(), uploads)));
     Ok(Arc::new(KeyIssuer::new(
         store,
         vault,

@@ -174,8 +174,12 @@ impl AzureConnector {
 
     /// Whether `admin-consent` can be offered by a server that is configured so,
     /// and that has an issuer or has none. Asks nobody.
-    pub fn consent_availability(config: &AzureConfig, has_issuer: bool) -> Availability {
-        offered(usable(config.application.as_ref(), has_issuer))
+    pub fn consent_availability(
+        config: &AzureConfig,
+        has_issuer: bool,
+    ) -> Result<Availability, ConfigError> {
+        Client::new(config.clone())?;
+        Ok(offered(usable(config.application.as_ref(), has_issuer)))
     }
 
     fn patience(&self) -> Patience<'_> {

@@ -25,7 +25,7 @@ pub enum Command {
     /// to the issuer's URL
     Export(Export),
     /// Publish a new signing key; it signs once every cloud must have seen it
-    Rotate(Where),
+    Rotate(Rotate),
 }
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,17 @@ pub struct Export {
     /// Where to write .well-known/openid-configuration and .well-known/jwks.json
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
+    #[command(flatten)]
+    pub of: Where,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Rotate {
+    /// Do not wait any longer for those who serve the keys or uploaded them. The
+    /// new key signs a day after it was published in any case; who does not have
+    /// it then refuses this server until they do
+    #[arg(long)]
+    pub do_not_wait: bool,
     #[command(flatten)]
     pub of: Where,
 }
@@ -71,8 +82,9 @@ impl From<&SigningKey> for Key {
 pub async fn run(command: Command, data_dir: &Path, format: Format) -> anyhow::Result<()> {
     logging::start("warn");
     let of = match &command {
-        Command::Show(of) | Command::Rotate(of) => of,
+        Command::Show(of) => of,
         Command::Export(export) => &export.of,
+        Command::Rotate(rotate) => &rotate.of,
     };
     let config = Config::load(of.config.as_deref(), data_dir)?;
     let store = keeping::store(&config, data_dir).await?;
@@ -81,7 +93,10 @@ pub async fn run(command: Command, data_dir: &Path, format: Format) -> anyhow::R
     match &command {
         Command::Show(_) => show(&issuer, format).await,
         Command::Export(export) => write(&issuer, &export.folder, format).await,
-        Command::Rotate(_) => rotate(&issuer, format).await,
+        Command::Rotate(Rotate { do_not_wait, .. }) => match do_not_wait {
+            false => rotate(&issuer, format).await,
+            true => stop_waiting(&issuer, format).await,
+        },
     }
 }
 
@@ -171,6 +186,19 @@ async fn rotate(issuer: &Arc<KeyIssuer>, format: Format) -> anyhow::Result<()> {
              it; a server that runs then takes the step. In static mode upload the keys anew \
              before (landfall issuer export); where Google Cloud has uploaded keys, customers \
              run the setup again. Until it is seen there, the old key signs.",
+            key.id
+        )
+    })?;
+    Ok(())
+}
+
+async fn stop_waiting(issuer: &Arc<KeyIssuer>, format: Format) -> anyhow::Result<()> {
+    documented(issuer)?;
+    let new = issuer.stop_waiting().await?;
+    Output { format }.print(&Key::from(&new), |key| {
+        format!(
+            "The key {} signs. Who does not have it refuses this server until they do: \
+             `landfall connections list` shows whom.",
             key.id
         )
     })?;

@@ -194,7 +194,13 @@ async fn a_new_key_waits_for_customers_who_upload_it() {
         .await
         .exits(0)
         .says("not before it is seen by the providers of Google Cloud")
-        .says("shop");
+        .says("Acme/shop (con_");
+    // Not even then before the clouds must have it.
+    operator
+        .run(Form::Human, &["issuer", "rotate", "--do-not-wait"])
+        .await
+        .exits(1)
+        .says("may sign from");
 }
 
 /// It stays under the version from which nothing else is left.

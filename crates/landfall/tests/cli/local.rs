@@ -74,6 +74,21 @@ async fn the_doctor_says_what_is_missing_and_fails_only_when_something_is_wrong(
          [clouds.azure.application]\nclient_id = \"33333333-3333-4333-8333-333333333333\"\n"
     );
     std::fs::write(folder.path().join("own.toml"), own).unwrap();
+    let found = run(
+        &["doctor", "--config", "own.toml", "--output", "json"],
+        folder.path(),
+    );
+    let found = found.await.exits(0).json();
+    let warned = found.as_array().unwrap().iter();
+    let warned = warned.filter(|one| one["outcome"] == "warn");
+    let warned: Vec<_> = warned.map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(warned, ["gcp.operator", "azure.application"]);
+    let bad = "[clouds.azure]\nca_certificate = \"/no/such/file.pem\"\n";
+    std::fs::write(folder.path().join("own-ca.toml"), bad).unwrap();
+    run(&["doctor", "--config", "own-ca.toml"], folder.path())
+        .await
+        .exits(6)
+        .says("correct [clouds.azure]");
     run(&["doctor", "--config", "own.toml"], folder.path())
         .await
         .exits(0)

@@ -277,7 +277,10 @@ async fn the_command_line_says_that_a_secret_ends() {
         "{later}"
     );
     let show = said(&["connections", "show", "soon"]).await;
-    for wanted in [&*soon, "landfall connections rotate 'soon'"] {
+    for wanted in [
+        &*soon,
+        "landfall connections rotate 'soon' --client-secret-file -",
+    ] {
         assert!(show.contains(wanted), "no '{wanted}' in:\n{show}");
     }
 }

@@ -7,6 +7,7 @@ use landfall_model::{
     connection::{self, Connection, Expiry, RotationStep, View},
     connector::Region,
     grant::{GrantGuide, How, Way},
+    quote,
 };
 use std::fmt::Write as _;
 
@@ -82,10 +83,20 @@ pub fn seen(view: &View) -> String {
     } else {
         "Replace it without an outage, or move to a method that needs none."
     };
+    // Landfall makes one itself with the one in use, which must still work.
+    let by_hand = match view.connection.state {
+        connection::State::Connected { .. } | connection::State::Degraded { .. }
+            if !expiry.is_over() =>
+        {
+            ""
+        }
+        _ => " --client-secret-file -",
+    };
+    let name = quote::shell(&view.connection.name);
     let _ = writeln!(
         text,
-        "  {:<19} {consequence}\n  {:<19} Next: landfall connections rotate '{}'",
-        "", "", view.connection.name
+        "  {:<19} {consequence}\n  {:<19} Next: landfall connections rotate {name}{by_hand}",
+        "", ""
     );
     text
 }

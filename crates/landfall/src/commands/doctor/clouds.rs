@@ -69,16 +69,12 @@ async fn gcp(config: &Config) -> Finding {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     match GcpConnector::impersonation(gcp.clone(), clock, entropy) {
         Ok(connector) => {
-            let found = gcp.operator.as_ref().map_or_else(String::new, |operator| {
+            let configured = gcp.operator.as_ref().map(|operator| {
                 let project = &operator.project_id;
                 format!("makes a service account per connection in the project {project}")
             });
-            offered(
-                id,
-                connector.availability().await,
-                found,
-                "gcp/impersonation",
-            )
+            let availability = connector.availability().await;
+            offered(id, availability, configured, "gcp/impersonation")
         }
         Err(error) => finding(id, Outcome::Fail, said(&error), "correct [clouds.gcp]"),
     }
@@ -86,34 +82,40 @@ async fn gcp(config: &Config) -> Finding {
 
 /// For `admin-consent`; the other methods need nothing of the operator's there.
 fn azure(config: &Config) -> Finding {
+    let id = "azure.application";
     let azure = &config.clouds.azure;
     let has_issuer = matches!(config.issuer_url(), Ok(Some(_)));
-    let found = azure
-        .application
-        .as_ref()
-        .map_or_else(String::new, |application| {
-            format!(
-                "customers approve the application {}",
-                application.client_id
-            )
-        });
-    offered(
-        "azure.application",
-        AzureConnector::consent_availability(azure, has_issuer),
-        found,
-        "azure/admin-consent",
-    )
+    match AzureConnector::consent_availability(azure, has_issuer) {
+        Ok(availability) => {
+            let application = azure.application.as_ref();
+            let configured = application
+                .map(|own| format!("customers approve the application {}", own.client_id));
+            offered(id, availability, configured, "azure/admin-consent")
+        }
+        Err(error) => finding(id, Outcome::Fail, said(&error), "correct [clouds.azure]"),
+    }
 }
 
-fn offered(id: &'static str, availability: Availability, found: String, method: &str) -> Finding {
-    match availability {
-        Availability::Available => finding(id, Outcome::Ok, found, ""),
-        Availability::Unavailable { reason, next_step } => finding(
-            id,
-            Outcome::Missing,
-            format!("leaves out {method}: {reason}"),
-            next_step,
-        ),
+/// What is configured and does not work is worth a warning; what is not
+/// configured is only missing.
+fn offered(
+    id: &'static str,
+    availability: Availability,
+    configured: Option<String>,
+    method: &str,
+) -> Finding {
+    match (availability, configured) {
+        (Availability::Available, configured) => {
+            finding(id, Outcome::Ok, configured.unwrap_or_default(), "")
+        }
+        (Availability::Unavailable { reason, next_step }, configured) => {
+            let outcome = match configured {
+                Some(_) => Outcome::Warn,
+                None => Outcome::Missing,
+            };
+            let found = format!("leaves out {method}: {reason}");
+            finding(id, outcome, found, next_step)
+        }
     }
 }
 

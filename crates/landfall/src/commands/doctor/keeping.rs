@@ -224,7 +224,8 @@ async fn signing_key(keys: &[SigningKey], vault: Option<&Envelope>, now: Timesta
             if at > now {
                 return finding(id, Outcome::Ok, found, "");
             }
-            let next = "start the server, which takes the step; it waits until the key is served";
+            let next = "start the server, which takes the step; `landfall issuer show` says who \
+                        must have the key first";
             finding(id, Outcome::Warn, found, next)
         }
     }
