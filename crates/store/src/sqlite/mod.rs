@@ -14,6 +14,9 @@ const READERS: u32 = 4;
 /// write lock for moments; longer is an error worth showing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Between two attempts to open a file that SQLite would not wait for.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// For a connection of ours: behind this many writes in line, say so.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -88,7 +91,7 @@ async fn writer(options: SqliteConnectOptions) -> StoreResult<SqlitePool> {
         // an intent that was on its way to the cloud would be forgotten, and
         // its resource made twice. FULL costs one fsync a commit.
         .synchronous(SqliteSynchronous::Full);
-    SqlitePoolOptions::new()
+    let pool = SqlitePoolOptions::new()
         .max_connections(1)
         // Never let go: an in-memory database is its connection, and closing
         // a file's last connection checkpoints it, which is slow.
@@ -96,21 +99,47 @@ async fn writer(options: SqliteConnectOptions) -> StoreResult<SqlitePool> {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await
-        .map_err(database("open the database"))
+        .acquire_timeout(ACQUIRE_TIMEOUT);
+    connected(pool, options).await
 }
 
 async fn readers(options: SqliteConnectOptions) -> StoreResult<SqlitePool> {
-    SqlitePoolOptions::new()
+    let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
         .test_before_acquire(false)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A read that writes is a mistake that would wait for the writer.
-        .connect_with(options.pragma("query_only", "ON"))
-        .await
+        .acquire_timeout(ACQUIRE_TIMEOUT);
+    // A read that writes is a mistake that would wait for the writer.
+    connected(pool, options.pragma("query_only", "ON")).await
+}
+
+/// Two processes that open a new file together both want it in WAL mode. That
+/// step takes the file for itself, and SQLite refuses it at once, whatever the
+/// busy timeout says, where waiting for each other could be for ever.
+async fn connected(
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> StoreResult<SqlitePool> {
+    let mut refused = None;
+    let attempts = async {
+        loop {
+            match pool.clone().connect_with(options.clone()).await {
+                Err(error) if is_locked(&error) => refused = Some(error),
+                connected => return connected,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let connected = tokio::time::timeout(BUSY_TIMEOUT, attempts).await;
+    connected
+        .unwrap_or_else(|_| Err(refused.unwrap_or(sqlx::Error::PoolTimedOut)))
         .map_err(database("open the database"))
+}
+
+/// `SQLITE_BUSY`, whatever the extended code adds to it.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<i32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
 }
 
 /// Inside one transaction that holds the write lock: two processes that open a
